@@ -42,6 +42,14 @@ demo *ARGS:
 sim SEED:
     SEED={{ SEED }} cargo test -p watchbell-pipeline --test sim -- --nocapture
 
+# What hostile clusters, receivers, modules, manifests and documents can do (docs/security.md)
+attacks:
+    cargo xtask attacks
+
+# Inputs that nobody thought of, for every reader of foreign bytes: `just fuzz lucene --minutes 5`
+fuzz *ARGS:
+    cargo xtask fuzz {{ ARGS }}
+
 # Real Elasticsearch and OpenSearch servers until Ctrl-C: `just servers es9`
 servers *ARGS:
     cargo xtask servers {{ ARGS }}

@@ -106,7 +106,7 @@ impl Signal {
 
     /// Sets until when the level holds without another signal. By default it holds to the end of the next step of the
     /// plan's grid, or of the manifest's `every` if there is no grid: long enough for a rule that fires in every step.
-    /// An `until` before the signal's own time fails the run.
+    /// An `until` before the signal's own time, or more than 366 days after the window's end, fails the run.
     pub fn until(mut self, until: Timestamp) -> Self {
         self.until = Some(until);
         self

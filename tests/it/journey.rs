@@ -51,6 +51,8 @@ async fn what_a_rule_finds_arrives_with_its_text_labels_and_key() {
     assert_eq!(alert.body["labels"], json!({ "host.name": "web-1" }));
     assert_eq!(alert.body["title"], "3 failed logins on web-1");
     assert_eq!(alert.body["value"].as_f64(), Some(3.0));
+    let body = alert.body["body"].as_str().unwrap();
+    assert!(body.contains("happened before this host's store was made"), "{body}");
     assert_eq!(alert.body["cause"], "was", "it was over before anybody could be told");
     assert_eq!(alert.headers["idempotency-key"].to_str().unwrap(), alert.body["id"].as_str().unwrap());
     assert_eq!(world.receiver.got().len(), 1);

@@ -5,6 +5,7 @@ mod tidy; // what no linter knows
 mod journey; // from document to delivery
 mod crash; // kill -9 at every numbered step
 mod testing; // tests of rules, offline and over the past
+mod attack; // what hostile clusters, receivers, modules, manifests and documents can do
 mod texts; // what `check` says about names in texts
 mod fatal_errors; // what the program says when it cannot continue
 mod process_signals; // SIGTERM and SIGHUP

@@ -3,6 +3,7 @@ mod shards; // a shard that is lost and comes back
 mod questions; // questions that cannot be asked
 mod answers; // columns of places, metrics and filters
 mod lists; // listed values by the type of their field
+mod confined; // searches that would pass the rule's filter
 
 use std::time::Duration;
 

@@ -3,8 +3,9 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::State;
@@ -43,10 +44,13 @@ struct Inbox {
     got: Mutex<Vec<Arrival>>,
     /// Statuses to answer with, first to last; then 200.
     answers: Mutex<VecDeque<u16>>,
+    /// The `Retry-After` of answers that are no success, in seconds.
+    pause: AtomicU64,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Arrival {
+    pub(crate) at: Instant,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
 }
@@ -290,6 +294,11 @@ impl Receiver {
         self.inbox.answers.lock().expect("no panic").extend(statuses);
     }
 
+    /// Asks for a pause of so many seconds with every answer that is no success.
+    pub(crate) fn will_ask_for_a_pause_of(&self, seconds: u64) {
+        self.inbox.pause.store(seconds, Ordering::Relaxed);
+    }
+
     pub(crate) fn got(&self) -> Vec<Arrival> {
         self.inbox.got.lock().expect("no panic").clone()
     }
@@ -312,12 +321,16 @@ async fn take(
     State((inbox, arrived)): State<(Arc<Inbox>, mpsc::UnboundedSender<()>)>,
     headers: HeaderMap,
     body: String,
-) -> StatusCode {
+) -> (StatusCode, HeaderMap) {
     let body = serde_json::from_str(&body).unwrap_or(Value::String(body));
-    inbox.got.lock().expect("no panic").push(Arrival { headers, body });
+    #[expect(clippy::disallowed_methods, reason = "receivers see when messages arrive")]
+    let at = Instant::now();
+    inbox.got.lock().expect("no panic").push(Arrival { at, headers, body });
     let _ = arrived.send(());
     let answer = inbox.answers.lock().expect("no panic").pop_front().unwrap_or(200);
-    StatusCode::from_u16(answer).expect("a status")
+    let pause = inbox.pause.load(Ordering::Relaxed);
+    let headers = (pause > 0 && answer != 200).then(|| ("retry-after".parse().unwrap(), pause.into()));
+    (StatusCode::from_u16(answer).expect("a status"), headers.into_iter().collect())
 }
 
 impl Host {
@@ -356,6 +369,14 @@ impl Host {
         let id = self.child.id().expect("it runs").to_string();
         let sent = std::process::Command::new("kill").args([name, &id]).status();
         assert!(sent.is_ok_and(|status| status.success()), "kill {name}");
+    }
+
+    /// The most memory that it has had resident so far, in bytes.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let id = self.child.id().expect("it runs");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("a status");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+        peak.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
     }
 
     /// Waits for its end: the exit code, or `None` if a signal ended it.

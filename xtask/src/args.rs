@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 
+use crate::fuzz;
 use crate::jars::{self, KINDS, NODES, RECORDED};
 use crate::suite;
 
@@ -52,8 +53,25 @@ pub(crate) enum Command {
         #[arg(long)]
         keep_going: bool,
     },
-    /// Run the benchmarks: all but `scale` and `elastalert`, or one of parse, rows, rules, sandbox, tests, node, host,
-    /// scale, elastalert
+    /// Run what hostile clusters, receivers, modules, manifests and documents can do, and what fuzzing found
+    Attacks,
+    /// Throw inputs at every reader of foreign bytes; installs cargo-fuzz and a nightly compiler
+    Fuzz {
+        /// The targets [default: all]
+        #[arg(value_name = "TARGET", value_parser = PossibleValuesParser::new(fuzz::TARGETS))]
+        targets: Vec<String>,
+        /// For each target
+        #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+        minutes: u64,
+        /// Report as JSON
+        #[arg(long)]
+        json: bool,
+        /// Afterwards, minimise the corpus into fuzz/corpus
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Run the benchmarks: all but `scale` and `elastalert`, or one of parse, rows, rules, sandbox, texts, tests,
+    /// node, host, scale, elastalert
     #[command(disable_help_flag = true)]
     Bench {
         /// Which benchmarks, and how; see `--help`
@@ -99,6 +117,11 @@ mod tests {
             panic!("not a test")
         };
         assert_eq!((only, keep_going), (vec!["fmt".into(), "tests".into()], true));
+        let Ok(Command::Fuzz { targets, minutes, json, keep }) = parsed("fuzz hits --minutes 2 --json")
+        else {
+            panic!("not fuzz")
+        };
+        assert_eq!((targets, minutes, json, keep), (vec!["hits".into()], 2, true, false));
         let Ok(Command::Servers { heap, servers }) = parsed("servers --heap 1g es7 os3") else {
             panic!("not servers")
         };
@@ -113,6 +136,8 @@ mod tests {
             ("test -v", "unexpected argument '-v'"),
             ("servers es8", "[possible values: es7"),
             ("install --to", "a value is required"),
+            ("fuzz x", "[possible values: manifest"),
+            ("fuzz --minutes 0", "0 is not in 1..=10000"),
             ("paint", "unrecognized subcommand 'paint'"),
         ] {
             let error = parsed(line).err().unwrap_or_default();

@@ -3,8 +3,8 @@ use anyhow::{Context, Result, bail};
 use wasmparser::{Parser, Payload};
 use wit_component::ComponentEncoder;
 
-/// What a plugin is loaded for; every plugin exports one of them.
-const EXPORTS: [&str; 2] = ["watchbell:plugin/rule@", "watchbell:plugin/alerter@"];
+/// What a component is loaded for; each exports one of them: a rule, an alerter, or the function that renders texts.
+const EXPORTS: [&str; 3] = ["watchbell:plugin/rule@", "watchbell:plugin/alerter@", "render"];
 
 /// Encodes and validates. The encoder is content with a module that lost its `component-type` section and makes an
 /// empty component of it: that is caught here.
@@ -19,14 +19,14 @@ pub(crate) fn encode(module: &[u8]) -> Result<Vec<u8>> {
         .context("cannot turn the module into a component")
 }
 
-/// That `component` exports a rule or an alerter.
+/// That `component` exports what the host calls.
 pub(crate) fn check_exports(component: &[u8]) -> Result<()> {
     let names = exports(component)?;
     if names.iter().any(|name| EXPORTS.iter().any(|wanted| name.starts_with(wanted))) {
         return Ok(());
     }
     bail!(
-        "the component exports neither `rule` nor `alerter` of watchbell:plugin, but [{}]",
+        "the component exports neither `rule` nor `alerter` of watchbell:plugin, nor `render`, but [{}]",
         names.join(", ")
     )
 }

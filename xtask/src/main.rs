@@ -18,6 +18,7 @@ mod servers; // real servers, for tests and benchmarks
 mod nodes; // nodes of clusters that tests start themselves
 mod test_report; // what the output of tests says
 mod suite; // every check there is
+mod fuzz; // inputs that nobody thought of
 mod programs; // the demo, the benchmarks, the servers, the installed host
 
 use std::process::ExitCode;
@@ -56,6 +57,10 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Record { servers } => programs::record(&cache, &servers),
         Command::Install { to } => programs::install(&cache, to),
         Command::Test { only, keep_going } => suite::run(cache, ci, &suite::Options { only, keep_going }),
+        Command::Attacks => suite::attacks(cache, ci),
+        Command::Fuzz { targets, minutes, json, keep } => {
+            fuzz::run(&cache, &fuzz::Options { targets, minutes, json, keep })
+        }
         Command::Plugins => {
             programs::build_plugins(&cache, &programs::prepare(&cache)?)?;
             Ok(ExitCode::SUCCESS)

@@ -30,6 +30,12 @@ const STAGES: &[Room] = &[
     Room { name: "upgrade", budget: minutes(6), run: |suite, stage| suite.upgrade(stage) },
 ];
 
+/// Parts of `tests` that have one command: what hostile clusters, receivers, modules, manifests and documents can do.
+const ATTACKS: Room = Room { name: "attacks", budget: minutes(30), run: |suite, stage| suite.attacks(stage) };
+
+/// The tests of `ATTACKS`: a test binary, and parts of the names of its tests (none: all).
+const HOSTILE: &[(&str, &[&str])] = &[("it", &["attack::"]), ("guests", &[]), ("texts", &[]), ("inputs", &[])];
+
 /// What is compared with ElastAlert2, which is installed for it alone.
 const TIMELINES: &str = "timelines::verdicts";
 
@@ -58,12 +64,25 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 
 /// Runs the stages; the last line is `N passed, N failed, N skipped`.
 pub(crate) fn run(cache: Cache, ci: bool, options: &Options) -> Result<ExitCode> {
+    let is_asked = |room: &&Room| options.only.is_empty() || options.only.iter().any(|o| o == room.name);
+    rooms(cache, ci, STAGES.iter().filter(is_asked), options.keep_going)
+}
+
+/// Runs what hostile clusters, receivers, modules, manifests and documents can do.
+pub(crate) fn attacks(cache: Cache, ci: bool) -> Result<ExitCode> {
+    rooms(cache, ci, [&ATTACKS].into_iter(), false)
+}
+
+fn rooms<'a>(
+    cache: Cache,
+    ci: bool,
+    rooms: impl Iterator<Item = &'a Room>,
+    keep_going: bool,
+) -> Result<ExitCode> {
     let mut suite = Suite { cache, ci, tools: None };
     let mut total = TestReport::default();
     let started = clock::now();
-    for room in
-        STAGES.iter().filter(|room| options.only.is_empty() || options.only.iter().any(|o| o == room.name))
-    {
+    for room in rooms {
         println!("{:<8} (at most {})", room.name, clock::short(room.budget));
         let mut stage = Stage::start(&suite.cache, room.name, room.budget)?;
         let report = (room.run)(&mut suite, &mut stage).unwrap_or_else(|error| {
@@ -79,7 +98,7 @@ pub(crate) fn run(cache: Cache, ci: bool, options: &Options) -> Result<ExitCode>
         let log = stage.log().display().to_string();
         let took = clock::short(stage.elapsed());
         stage.say(&format!("  {outcome} in {took}: {} (log: {log})", report.line()));
-        let stop = report.failed > 0 && !options.keep_going;
+        let stop = report.failed > 0 && !keep_going;
         total.add(report);
         if stop {
             break;
@@ -133,6 +152,16 @@ impl Suite {
         let mut report = self.libtest(stage, &["--no-fail-fast"], &["--skip", TIMELINES], &[])?;
         // No server runs yet: what waits for one is a later stage's.
         report.skipped.retain(|name| server_of(name).is_none());
+        Ok(report)
+    }
+
+    fn attacks(&mut self, stage: &mut Stage) -> Result<TestReport> {
+        let (cache, tools) = self.parts(stage)?;
+        plugins::build(cache, stage, &tools.wasm)?;
+        let mut report = TestReport::default();
+        for (binary, parts) in HOSTILE {
+            report.add(self.libtest(stage, &["--test", binary, "--no-fail-fast"], parts, &[])?);
+        }
         Ok(report)
     }
 

@@ -13,12 +13,15 @@ use watchbell_manifest as manifest;
 use watchbell_manifest::{BoundRule, Bundle, ClusterAuth, ClusterSpec, RuleLimits, SecretOr, SecretRef};
 use watchbell_pipeline::action::Run;
 use watchbell_pipeline::spec::{DestinationName, DestinationSpec, NoData, RuleName, RuleSpec};
-use watchbell_pipeline::text::Wanted;
 use watchbell_sandbox as sandbox;
-use watchbell_sandbox::{AlerterModule, DestinationSettings, Limits, RuleModule};
+use watchbell_sandbox::{AlerterModule, DestinationSettings, Limits, Renderer, RuleModule};
+use watchbell_text::Wanted;
 
 use crate::catalog::Catalog;
 use crate::kibana_link;
+
+/// Bytes of a file of certificates.
+const PEM_BYTES_MAX: u64 = 1 << 20;
 
 /// Everything that runs and deliveries need, put in force together.
 pub struct Deployment {
@@ -33,6 +36,7 @@ pub struct Deployment {
     pub listen: Option<SocketAddr>,
     pub(crate) rules: BTreeMap<RuleName, Arc<LiveRule>>,
     pub(crate) destinations: BTreeMap<DestinationName, Arc<Destination>>,
+    pub(crate) texts: Renderer,
 }
 
 /// A rule with everything that a run of it needs.
@@ -98,6 +102,7 @@ impl Deployment {
             listen: environment.listen,
             rules,
             destinations,
+            texts: catalog.texts()?,
         })
     }
 }
@@ -129,13 +134,16 @@ impl LiveRule {
     ) -> Result<Self> {
         let name = rule.spec.name.clone();
         let module = catalog.rule_module(&rule.module).with_context(|| format!("rule `{name}`"))?;
+        // A calendar day is the longest.
+        let params = manifest::with_day(&rule.params, Duration::from_hours(25)).to_string();
+        let reach = module.reach(&params, &rule.context(), rule.spec.history);
         Ok(Self {
             name,
             module,
             params: rule.params.to_string(),
             days: rule.spec.calendar.then(|| rule.params.clone()),
             context: rule.context(),
-            limits: limits(rule.limits),
+            limits: Limits { reach, ..limits(rule.limits) },
             cluster,
             target: target(rule),
             no_data: rule.spec.no_data,
@@ -185,7 +193,9 @@ fn wanted(spec: &RuleSpec, environment: &manifest::Environment) -> Wanted {
     if destinations.peek().is_none() {
         return Wanted::default();
     }
-    destinations.fold(Wanted::by(&spec.alert), |wanted, destination| wanted.and(wanted_by(destination)))
+    destinations.fold(Wanted::by(&spec.alert.title, &spec.alert.body), |wanted, destination| {
+        wanted.and(wanted_by(destination))
+    })
 }
 
 /// What `rule` reads of its cluster.
@@ -196,13 +206,14 @@ pub(crate) fn target(rule: &BoundRule) -> Target {
         time_field: rule.target.time_field.clone(),
         filter: rule.target.filter.clone(),
         ignore_unavailable: rule.target.ignore_unavailable,
+        scope: rule.target.scope.clone(),
     }
 }
 
 pub(crate) fn cluster(name: &str, spec: &ClusterSpec) -> Result<Cluster> {
     use watchbell_elastic::Auth;
     let nodes: Result<Vec<Url>> =
-        spec.nodes.iter().map(|node| Url::parse(node).with_context(|| format!("node `{node}`"))).collect();
+        spec.nodes.iter().map(|node| Url::parse(node).context("the address of a node")).collect();
     let auth = match &spec.auth {
         ClusterAuth::None => Auth::None,
         ClusterAuth::Basic { username, password } => {
@@ -226,6 +237,7 @@ pub(crate) fn cluster(name: &str, spec: &ClusterSpec) -> Result<Cluster> {
     config.gzip = spec.gzip;
     config.concurrency = spec.concurrency;
     config.page_hits = spec.page_hits;
+    config.page_bytes_max = usize::try_from(spec.page_bytes).unwrap_or(config.page_bytes_max);
     config.request_timeout = spec.timeout.std();
     Ok(Cluster::new(config)?)
 }
@@ -312,6 +324,7 @@ fn reveal(secret: &SecretRef) -> Result<String> {
     Ok(revealed.expose().to_owned())
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))
+/// Reads certificates.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
+    watchbell_outside::read(path, PEM_BYTES_MAX).with_context(|| format!("cannot read `{}`", path.display()))
 }

@@ -1,8 +1,7 @@
 //! The available modules: those built into this program, and those that a manifest names by path or by registry digest.
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
@@ -11,13 +10,17 @@ use watchbell_contract::{Context, Fault, Plan};
 use watchbell_manifest::{
     EndpointKind, Identity, ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo,
 };
+use watchbell_outside::ReadError;
 use watchbell_plugin_tools::registry::{self, Access, Reference, Store};
 use watchbell_plugin_tools::signature;
-use watchbell_sandbox::{AlerterModule, LoadError, RuleModule, Sandbox};
+use watchbell_sandbox::{AlerterModule, LoadError, Renderer, RuleModule, Sandbox};
 
 use crate::chain;
 
 include!(concat!(env!("OUT_DIR"), "/builtin.rs"));
+
+/// The file of the component that renders texts.
+const TEXTS: &str = "texts";
 
 /// The maximum size of a module in a manifest.
 const MODULE_BYTES_MAX: u64 = 64 << 20;
@@ -36,6 +39,8 @@ pub struct Catalog {
     rules: Mutex<BTreeMap<&'static str, RuleModule>>,
     /// Other modules, by digest.
     files: Mutex<BTreeMap<String, RuleModule>>,
+    /// The built-in component for texts, once something renders.
+    texts: Mutex<Option<Renderer>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -53,10 +58,16 @@ impl Catalog {
     pub fn new(sandbox: Sandbox) -> Result<Self, BuiltinFault> {
         let alerters = BUILTIN.iter().filter(|(file, _)| file.starts_with("alerter-"));
         let load = |&(name, bytes): &(&'static str, &[u8])| {
-            sandbox.load_alerter(name, bytes).map_err(|source| BuiltinFault { name, source })
+            sandbox.load_own_alerter(name, bytes).map_err(|source| BuiltinFault { name, source })
         };
         let alerters = alerters.map(load).collect::<Result<_, _>>()?;
-        Ok(Self { sandbox, alerters, rules: Mutex::default(), files: Mutex::default() })
+        Ok(Self {
+            sandbox,
+            alerters,
+            rules: Mutex::default(),
+            files: Mutex::default(),
+            texts: Mutex::default(),
+        })
     }
 
     pub(crate) fn sandbox(&self) -> &Sandbox {
@@ -73,18 +84,17 @@ impl Catalog {
             ModuleRef::Builtin(name) => self.builtin(name),
             ModuleRef::Registry { place, digest } => {
                 let module = self.fetched(place, digest)?;
-                let mut files = held(&self.files);
-                if let Some(known) = files.get(&module.digest) {
+                if let Some(known) = held(&self.files).get(&module.digest) {
                     return Ok(known.clone());
                 }
+                // Nothing is held while a module is compiled, so that others can be at the same time.
                 let loaded = self.sandbox.load_rule(&format!("oci://{place}"), &module.bytes);
                 let loaded = loaded.map_err(|error| ModuleFault::Unusable(chain(&error)))?;
-                files.insert(module.digest, loaded.clone());
+                held(&self.files).insert(module.digest, loaded.clone());
                 Ok(loaded)
             }
             ModuleRef::File { path, sha256 } => {
-                let mut files = held(&self.files);
-                if let Some(module) = files.get(sha256) {
+                if let Some(module) = held(&self.files).get(sha256) {
                     return Ok(module.clone());
                 }
                 let unusable = |error: &dyn std::error::Error| ModuleFault::Unusable(chain(error));
@@ -95,7 +105,7 @@ impl Catalog {
                     return Err(ModuleFault::Unusable("its contents no longer match `sha256`".into()));
                 }
                 let module = self.sandbox.load_rule(&name, &bytes).map_err(|error| unusable(&error))?;
-                files.insert(sha256.clone(), module.clone());
+                held(&self.files).insert(sha256.clone(), module.clone());
                 Ok(module)
             }
         }
@@ -107,7 +117,7 @@ impl Catalog {
             return Err(if Self::has_plugins() {
                 ModuleFault::Unknown
             } else {
-                ModuleFault::Unusable(WITHOUT_PLUGINS.into())
+                ModuleFault::Unusable(WITHOUT_PLUGINS.lines().next().unwrap_or_default().into())
             });
         };
         let mut rules = held(&self.rules);
@@ -115,7 +125,7 @@ impl Catalog {
             return Ok(module.clone());
         }
         let module =
-            self.sandbox.load_rule(name, bytes).map_err(|error| ModuleFault::Unusable(chain(&error)))?;
+            self.sandbox.load_own_rule(name, bytes).map_err(|error| ModuleFault::Unusable(chain(&error)))?;
         rules.insert(file, module.clone());
         Ok(module)
     }
@@ -131,6 +141,24 @@ impl Catalog {
         };
         let pulled = registry::pull(&reference, &Store::new(folder), Access::default());
         pulled.map(|pulled| pulled.module).map_err(|error| unusable(&error))
+    }
+
+    /// Renders texts. The first call compiles its component, or reads it from the cache.
+    ///
+    /// # Errors
+    /// This program was built without its plugins, or incorrectly.
+    pub fn texts(&self) -> Result<Renderer, ModuleFault> {
+        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(texts) = &*texts {
+            return Ok(texts.clone());
+        }
+        let Some((name, bytes)) = BUILTIN.iter().find(|(file, _)| *file == TEXTS) else {
+            return Err(ModuleFault::Unusable(WITHOUT_PLUGINS.into()));
+        };
+        let loaded = self.sandbox.load_texts(name, bytes);
+        let loaded = loaded.map_err(|error| ModuleFault::Unusable(chain(&error)))?;
+        *texts = Some(loaded.clone());
+        Ok(loaded)
     }
 
     /// The alerter that supports `product`.
@@ -177,17 +205,12 @@ pub(crate) fn cache_folder(name: &str) -> Option<PathBuf> {
     Some(base.join("watchbell").join(name))
 }
 
-/// Reads a module up to the maximum size, because the path may name a device that never ends.
+/// Reads a module.
 ///
 /// # Errors
-/// It cannot be read, or is larger than 64 MiB.
-pub(crate) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(MODULE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MODULE_BYTES_MAX {
-        return Err(std::io::Error::other("it is larger than 64 MiB"));
-    }
-    Ok(bytes)
+/// It is no regular file, cannot be read, or is larger than 64 MiB.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
+    watchbell_outside::read(path, MODULE_BYTES_MAX)
 }
 
 impl Modules for Catalog {
@@ -207,6 +230,25 @@ impl Modules for Catalog {
             params_schema,
             digest: module.digest().to_owned(),
         })
+    }
+
+    fn expect(&self, modules: &[ModuleRef]) {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(modules.len());
+        // For one there is nothing to do at the same time.
+        if threads < 2 {
+            return;
+        }
+        let next = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    while let Some(module) = modules.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        // A fault is told to the manifest that names the module.
+                        let _ = self.rule_module(module);
+                    }
+                });
+            }
+        });
     }
 
     fn identity(&self, module: &ModuleRef) -> Result<Identity, ModuleFault> {

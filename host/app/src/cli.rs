@@ -1,4 +1,5 @@
 //! One module per command.
+mod terminal; // the one writer
 mod shared_args; // arguments that several commands share
 mod args; // the command line
 mod place; // which manifests, in which environment
@@ -6,6 +7,7 @@ mod run;
 mod check;
 mod online; // `check --online`
 mod listed; // its warnings about list values
+mod texts; // texts that pass a limit
 mod shown; // fields in texts that no document has
 mod render;
 mod status;
@@ -20,13 +22,14 @@ mod import;
 mod plugin;
 mod node;
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
+use serde::Serialize;
 
 pub use args::{BenchPlugin, Cli, Command, NewPlugin, Plugin, PluginKind, PluginLanguage, SchemaOf};
 pub use shared_args::Place;
+pub(crate) use terminal::{Colour, LogLines, Terminal, block, paint, plain};
 pub use upgrade_gate::args::{Until, UpgradeGate};
 
 /// Why a command exits with a code other than 0; `--help` lists the codes.
@@ -46,6 +49,23 @@ pub(crate) enum Failure {
     Superseded(String),
     /// Exit code 5.
     Abandoned(usize),
+}
+
+/// Tells what is wrong with a command line, or gives the help that it asks for.
+pub fn unparsed(error: &clap::Error) -> ExitCode {
+    let text = error.render();
+    let asked = !error.use_stderr();
+    let terminal = if asked { Terminal::out() } else { Terminal::error() };
+    // The help is of our own words alone.
+    let written = match asked {
+        true if terminal.has_colours() => terminal.verbatim(text.ansi().to_string().as_bytes()),
+        true => terminal.verbatim(text.to_string().as_bytes()),
+        false => terminal.print(&text.to_string()),
+    };
+    match (asked, written) {
+        (true, Ok(())) => ExitCode::SUCCESS,
+        _ => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),
+    }
 }
 
 pub fn main(cli: Cli) -> ExitCode {
@@ -75,11 +95,18 @@ pub fn main(cli: Cli) -> ExitCode {
                 SchemaOf::Status => watchbell_view::schema_status(),
                 SchemaOf::Explain => watchbell_view::schema_explain(),
             };
-            print(&format!("{schema:#}"))
+            json(&schema)
+        }
+        Command::CompileModule { cpu_seconds, memory_bytes } => {
+            return watchbell_sandbox::compile_confined(
+                std::time::Duration::from_secs(cpu_seconds),
+                memory_bytes,
+            );
         }
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "watchbell", &mut std::io::stdout());
-            Ok(())
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "watchbell", &mut script);
+            Terminal::out().verbatim(&script).map_err(Failure::from)
         }
     };
     match outcome {
@@ -92,7 +119,7 @@ impl Failure {
     fn report(self) -> ExitCode {
         let (code, message) = self.told();
         if let Some(message) = message {
-            eprintln!("{} {message}", paint("error:", RED, &std::io::stderr()));
+            note(&format!("{} {}", paint("error:", Colour::Red), block(&message)));
         }
         ExitCode::from(code)
     }
@@ -125,40 +152,17 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
     }
 }
 
-pub(crate) const RED: &str = "1;31";
-pub(crate) const GREEN: &str = "32";
-pub(crate) const YELLOW: &str = "33";
-pub(crate) const BOLD: &str = "1";
-
-/// `text` in color, if `stream` is a terminal and colors are not turned off.
-pub(crate) fn paint(text: &str, colour: &str, stream: &impl IsTerminal) -> String {
-    if stream.is_terminal() && std::env::var_os("NO_COLOR").is_none() {
-        format!("\x1b[{colour}m{text}\x1b[0m")
-    } else {
-        text.to_owned()
-    }
-}
-
-/// Text from a plugin, a document or a receiver, without control characters that would move a terminal's cursor or
-/// change its colors.
-pub(crate) fn plain(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() { '\u{fffd}' } else { char }).collect()
-}
-
-/// Writes to standard output; a closed pipe (`| head`) is not an error.
+/// Writes to standard output.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
-    use std::io::Write;
-    let mut out = std::io::stdout().lock();
-    match writeln!(out, "{}", text.trim_end_matches('\n')).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        written => Ok(written?),
-    }
+    Ok(Terminal::out().print(text)?)
 }
 
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn what_others_wrote_moves_no_cursor() {
-        assert_eq!(super::plain("a\x1b[2Jb\u{9b}c"), "a\u{fffd}[2Jb\u{fffd}c");
-    }
+/// Writes a value as JSON to standard output.
+pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
+    Ok(Terminal::out().json(value)?)
+}
+
+/// Writes to standard error, where nothing can be done about a failure to write.
+pub(crate) fn note(text: &str) {
+    let _ = Terminal::error().print(text);
 }

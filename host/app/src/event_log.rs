@@ -65,6 +65,15 @@ pub(crate) fn log(note: Note) {
         Note::PrimesAnew { rule, reason } => {
             tracing::info!(rule = rule.0, "the rule reads its history again: {reason}");
         }
+        Note::Overflowed { rule, limit, message } => {
+            tracing::warn!(rule = rule.0, limit, "more keys than `limits.episodes` allows: {message}");
+        }
+        Note::Backlog { rule, destination, message } => {
+            tracing::warn!(rule = rule.0, destination = destination.0, "{message}");
+        }
+        Note::WithinLimit { rule, limit } => {
+            tracing::info!(rule = rule.0, limit, "no key is beyond `limits.episodes` any more");
+        }
         Note::FieldUnmapped { rule, field, message } => tracing::warn!(rule = rule.0, field, "{message}"),
         Note::GapRecorded { rule, start, end, reason } => tracing::warn!(
             rule = rule.0,
@@ -85,6 +94,12 @@ pub(crate) fn log(note: Note) {
         Note::Commanded { id, by, refused: Some(why) } => {
             tracing::warn!(command = id.0, by, "refused: {why}");
         }
+        Note::TextFailed { rule, destination, intent, reason } => tracing::warn!(
+            rule = rule.0,
+            destination = destination.0,
+            intent = intent.0,
+            "sent in plain form, because its text could not be rendered: {reason}"
+        ),
         Note::DeliveryPostponed { destination, intent, reason, due, attempt } => tracing::warn!(
             destination = destination.0,
             intent = intent.0,

@@ -8,7 +8,7 @@ use watchbell_contract::{Label, Signal, SignalKind};
 use watchbell_elastic::{AskError, Class, EvidenceAsk, EvidenceDocs, EvidenceFields};
 use watchbell_pipeline::action::{Purpose, Run};
 use watchbell_pipeline::input::{Documents, Evaluation};
-use watchbell_pipeline::text::{DOCUMENTS_MAX, Wanted};
+use watchbell_text::{DOCUMENTS_MAX, Wanted};
 
 use crate::bind::LiveRule;
 use crate::{chain, clock};

@@ -2,7 +2,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc};
 use watchbell_pipeline::record::HostId;
 use watchbell_pipeline::{Config, Coordinator};
@@ -15,7 +14,7 @@ use crate::observer::{self, Pulse};
 use crate::shell::{End, HostCommand, Parts, Reload, Shell};
 use crate::shrink_guard::{self, Shrunk};
 use crate::store_writer::StoreWriter;
-use crate::web::{self, Sources};
+use crate::web::{self, Door, Sources};
 
 /// Everything that a host needs to start.
 pub struct Host {
@@ -24,6 +23,8 @@ pub struct Host {
     pub allow_shrink: bool,
     /// Whether rules run even if a cluster's clock says that this host's is wrong.
     pub accept_clock: bool,
+    /// How many connections for health and metrics may be open at once.
+    pub connections_max: usize,
     /// The host's time.
     pub clock: Clock,
     pub commands: mpsc::Receiver<HostCommand>,
@@ -66,15 +67,16 @@ pub async fn run(host: Host) -> Result<End, StartFault> {
             "no store was found, so a new one was created: every rule starts over"
         );
     }
+    let store_made_at = store.made_at();
     let holdings = store.take_all(&id).map_err(StoreFault::from)?;
     if !host.allow_shrink {
         shrink_guard::check(&shrink_guard::kept(&holdings), &host.deployment.specs)?;
     }
-    let listener = match *listen {
+    let door = match *listen {
         Some(address) => {
-            let listening = TcpListener::bind(address).await;
-            let listener = listening.map_err(|source| StartFault::Listen { address, source })?;
-            Some((listener, Sqlite::open_reader(path).map_err(StoreFault::from)?))
+            let opened = Door::open(address, host.connections_max).await;
+            let door = opened.map_err(|source| StartFault::Listen { address, source })?;
+            Some((door, Sqlite::open_reader(path).map_err(StoreFault::from)?))
         }
         None => None,
     };
@@ -89,6 +91,7 @@ pub async fn run(host: Host) -> Result<End, StartFault> {
     );
     let config = Config {
         environment: host.deployment.environment.clone(),
+        store_made_at,
         cluster_concurrency: host.deployment.cluster_concurrency.clone(),
         seed: u64::try_from(clock.now().0).unwrap_or(0) ^ u64::from(std::process::id()),
         ..Config::new(id.clone())
@@ -102,18 +105,14 @@ pub async fn run(host: Host) -> Result<End, StartFault> {
             .map_err(StartFault::Thread)?;
     let pulse = Arc::new(Pulse::new());
     let (updates, newest) = observer::start();
-    let web = listener.map(|(listener, reader)| {
-        if let Ok(address) = listener.local_addr() {
+    let web = door.map(|(door, reader)| {
+        if let Ok(address) = door.address() {
             tracing::info!("listening on http://{address} (/livez /readyz /metrics /status /explain)");
         }
         let (pulse, metrics) = (Arc::clone(&pulse), Arc::clone(&metrics));
         let store = Arc::new(Mutex::new(Box::new(reader) as Box<dyn Read>));
         let sources = Sources { newest, pulse, metrics, store };
-        tokio::spawn(async move {
-            if let Err(error) = web::serve(listener, sources).await {
-                tracing::error!(error = crate::chain(&error), "health and metrics are no longer served");
-            }
-        })
+        tokio::spawn(web::serve(door, sources))
     });
     let shell = Shell::new(Parts {
         clock,

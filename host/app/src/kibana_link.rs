@@ -89,6 +89,7 @@ mod tests {
             time_field: "@timestamp".into(),
             filter: Some(json!({"query_string": {"query": "Status: [500 TO 599]"}})),
             ignore_unavailable: false,
+            scope: watchbell_elastic::Scope::default(),
         };
         let evidence = Evidence::Selection(Selection {
             over: Range::new(Timestamp(0), Timestamp(60_000)),

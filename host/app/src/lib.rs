@@ -1,12 +1,14 @@
 //! The `watchbell` program. Modules are in the order in which a run uses them.
 pub mod cli; // the command line and its commands
 pub mod logs; // lines for people, JSON for machines
+mod modules; // the sandbox, and who compiles
 pub mod catalog; // the available modules
 pub mod bind; // resolves what a bundle names
 mod kibana_link; // links to the documents behind a signal
 pub mod clock; // the one clock
 mod clocks; // compares it with the clusters' clocks
 pub mod host; // a host from start to end
+mod descriptors; // open files, and who may take them
 mod shrink_guard; // prevents rules from ending by accident
 mod shell_event; // input of the shell
 mod shell; // the only `select!`
@@ -15,6 +17,7 @@ mod evidence; // the documents that messages show
 mod recording; // runs that can be replayed
 mod testing; // rules under test, in virtual time
 mod shadow; // comparison with ElastAlert
+mod texts; // the texts of messages, outside the loop
 mod deliver; // one delivery
 mod store_writer; // the thread that owns the store
 mod event_log; // log lines for people

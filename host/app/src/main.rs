@@ -3,5 +3,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    watchbell::cli::main(watchbell::cli::Cli::parse())
+    match watchbell::cli::Cli::try_parse() {
+        Ok(cli) => watchbell::cli::main(cli),
+        Err(error) => watchbell::cli::unparsed(&error),
+    }
 }

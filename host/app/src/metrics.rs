@@ -55,6 +55,7 @@ pub struct Metrics {
     signals: Family<OfRule, Counter>,
     faults: Family<OfRule, Counter>,
     alerter_faults: Family<OfDestination, Counter>,
+    text_faults: Family<OfRule, Counter>,
     announced: Family<OfReason, Counter>,
     held: Family<OfReason, Counter>,
     deliveries: Family<OfDelivery, Counter>,
@@ -78,6 +79,7 @@ impl Metrics {
             signals: Family::default(),
             faults: Family::default(),
             alerter_faults: Family::default(),
+            text_faults: Family::default(),
             announced: Family::default(),
             held: Family::default(),
             deliveries: Family::default(),
@@ -129,6 +131,7 @@ impl Metrics {
             self.faults.clone(),
         );
         registry.register("alerter_faults", "Deliveries stopped by the sandbox", self.alerter_faults.clone());
+        registry.register("text_faults", "Messages sent in plain form", self.text_faults.clone());
         registry.register(
             "announced",
             "Decisions to send a message about an episode or event, by reason",
@@ -170,6 +173,10 @@ impl Metrics {
 
     pub fn alerter_fault(&self, destination: &str) {
         self.alerter_faults.get_or_create(&OfDestination { destination: destination.into() }).inc();
+    }
+
+    pub fn text_failed(&self, rule: &str) {
+        self.text_faults.get_or_create(&OfRule { rule: rule.into() }).inc();
     }
 
     pub fn delivery_ended(&self, destination: &str, outcome: &'static str) {

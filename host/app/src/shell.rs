@@ -30,6 +30,7 @@ use crate::observer::Pulse;
 use crate::recording::{self, Recorder, RecordingStore};
 use crate::shell_event::ShellEvent;
 use crate::store_writer::{StoreRequest, StoreWriter};
+use crate::texts::Texts;
 
 use reload::Reading;
 
@@ -90,6 +91,7 @@ pub(crate) struct Shell {
     pub(crate) coordinator: Coordinator,
     pub(crate) deployment: Arc<Deployment>,
     pub(crate) store_writer: StoreWriter,
+    texts: Texts,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) events: mpsc::UnboundedSender<ShellEvent>,
     pub(crate) inbox: mpsc::UnboundedReceiver<ShellEvent>,
@@ -124,6 +126,8 @@ pub(crate) struct Shell {
     /// The number of runs and deliveries in progress.
     under_way: usize,
     pub(crate) progress: Progress,
+    /// Why the store refuses commits, if it does.
+    store_fault: Option<Arc<str>>,
 }
 
 impl Shell {
@@ -148,11 +152,13 @@ impl Shell {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let progress = Progress::starting(clock.now());
         let concurrency = Arc::new(deployment.cluster_concurrency.clone());
+        let texts = Texts::new(deployment.texts.clone());
         Self {
             clock,
             coordinator,
             deployment: Arc::new(deployment),
             store_writer,
+            texts,
             metrics,
             events,
             inbox,
@@ -177,6 +183,7 @@ impl Shell {
             bundle,
             under_way: 0,
             progress,
+            store_fault: None,
         }
     }
 
@@ -222,6 +229,7 @@ impl Shell {
                 },
                 Some(event) = self.inbox.recv() => match event {
                     ShellEvent::Input(input) => self.handle(input),
+                    ShellEvent::Store(fault) => self.store_changed(fault),
                     ShellEvent::Reloaded(_) if stopping.is_some() => {}
                     ShellEvent::Reloaded(deployment) => self.reloaded(deployment),
                     ShellEvent::Compared(cluster, comparison) => {
@@ -234,6 +242,16 @@ impl Shell {
                 },
             }
         }
+    }
+
+    /// What is no longer committed is not sent either: a claim is a commit.
+    fn store_changed(&mut self, fault: Option<String>) {
+        match &fault {
+            Some(_) => self.progress.store_lost(self.clock.now()),
+            None => self.progress.store_restored(),
+        }
+        self.store_fault = fault.map(Into::into);
+        self.is_news = true;
     }
 
     fn handle(&mut self, input: Input) {
@@ -273,6 +291,13 @@ impl Shell {
             }
             Action::RetakeNotifier { seen } => {
                 self.store_writer.ask(StoreRequest::RetakeNotifier(seen));
+            }
+            Action::Render { order, epoch, job } => {
+                let (texts, events) = (self.texts.clone(), self.events.clone());
+                tokio::spawn(async move {
+                    let outcome = texts.render(*job).await;
+                    let _ = events.send(ShellEvent::Input(Input::Rendered { order, epoch, outcome }));
+                });
             }
             Action::Deliver { id, epoch, destination, intent } => {
                 self.start_delivery((id, epoch), destination, *intent);
@@ -414,6 +439,7 @@ impl Shell {
             drift: self.clock.drift(),
             apart: self.clocks.causes(),
             progress: self.progress,
+            store_fault: self.store_fault.clone(),
             concurrency: Arc::clone(&self.concurrency),
         };
         let rules = self.coordinator.take_changed();
@@ -432,6 +458,7 @@ impl Shell {
         match &note {
             Note::Announced { reason, .. } => self.metrics.announced(reason.name()),
             Note::Held { reason, .. } => self.metrics.held(reason.name()),
+            Note::TextFailed { rule, .. } => self.metrics.text_failed(&rule.0),
             Note::Lost { why, .. } => self.lost = Some(why.clone()),
             _ => {}
         }

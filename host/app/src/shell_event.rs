@@ -7,6 +7,8 @@ use crate::clocks::Comparison;
 /// An event that the shell must handle.
 pub(crate) enum ShellEvent {
     Input(Input),
+    /// Why the store is no longer usable; `None`: it is again.
+    Store(Option<String>),
     /// The manifests were read again. `None`: they have errors, which were reported.
     Reloaded(Option<Box<Deployment>>),
     /// A cluster reported its time, or failed to.

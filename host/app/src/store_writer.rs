@@ -6,7 +6,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use watchbell_contract::{Duration, Timestamp};
 use watchbell_pipeline::input::{Input, Persisted};
 use watchbell_pipeline::record::{Commit, Epoch, HostId, Position};
-use watchbell_store::{Store, TakeoverError};
+use watchbell_store::{CommitError, Store, TakeoverError};
 
 use crate::clock::{self, Clock};
 use crate::failpoint::{self, Step};
@@ -17,6 +17,8 @@ use crate::shell_event::ShellEvent;
 const HISTORY: Duration = Duration::from_hours(24 * 30);
 /// The maximum rows of a kind deleted in one sweep.
 const SWEEP_ROWS_MAX: u32 = 1_000;
+/// How often the store's file is looked at while nothing is written.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
 /// How often older rows are deleted.
 const SWEEP_EVERY: Duration = Duration::from_hours(1);
 
@@ -52,7 +54,7 @@ impl StoreWriter {
         let (requests, inbox) = channel();
         let (closing, closed) = channel();
         std::thread::Builder::new().name("store".into()).spawn(move || {
-            let thread = Thread { store, host, clock, metrics, events, swept: Timestamp::MIN };
+            let thread = Thread { store, host, clock, metrics, events, swept: Timestamp::MIN, fault: None };
             thread.run(&inbox);
             drop::<Sender<()>>(closing);
         })?;
@@ -84,11 +86,27 @@ struct Thread {
     metrics: Arc<Metrics>,
     events: UnboundedSender<ShellEvent>,
     swept: Timestamp,
+    /// What is wrong with the store, as the shell was told.
+    fault: Option<Fault>,
+}
+
+/// What is wrong with the store, and what found it: a check knows less than a commit.
+struct Fault {
+    text: String,
+    by_check: bool,
 }
 
 impl Thread {
     fn run(mut self, inbox: &Receiver<StoreRequest>) {
-        while let Ok(request) = inbox.recv() {
+        loop {
+            let request = match inbox.recv_timeout(CHECK_EVERY.std()) {
+                Ok(request) => request,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.check();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
             let input = match request {
                 StoreRequest::Commit(commit) => Some(self.commit(&commit)),
                 StoreRequest::ReadTransitions(after) => Some(self.transitions(&after)),
@@ -101,6 +119,39 @@ impl Thread {
         }
     }
 
+    /// Looks whether the store is still in its place.
+    fn check(&mut self) {
+        match self.store.check() {
+            Ok(()) if self.fault.as_ref().is_some_and(|fault| fault.by_check) => self.tell(None),
+            Ok(()) => {}
+            Err(error) => self.tell(Some(Fault { text: crate::chain(&error), by_check: true })),
+        }
+    }
+
+    /// Tells the shell if something has changed.
+    fn tell(&mut self, fault: Option<Fault>) {
+        if let (Some(known), Some(found)) = (&mut self.fault, &fault)
+            && known.text == found.text
+        {
+            known.by_check |= found.by_check;
+            return;
+        }
+        if fault.is_none() && self.fault.is_none() {
+            return;
+        }
+        match &fault {
+            Some(fault) if fault.by_check => {
+                tracing::error!(error = fault.text, "nothing is committed or sent any more");
+            }
+            Some(_) => {}
+            None => tracing::info!("the store is usable again"),
+        }
+        let text = fault.as_ref().map(|fault| fault.text.clone());
+        // The shell may have ended by now; then nobody waits for this.
+        let _ = self.events.send(ShellEvent::Store(text));
+        self.fault = fault;
+    }
+
     fn commit(&mut self, commit: &Commit) -> Input {
         failpoint::reach(Step::Writing);
         let began = clock::monotonic();
@@ -109,11 +160,13 @@ impl Thread {
         let outcome = match outcome {
             Ok(lost) => {
                 failpoint::reach(Step::Written);
+                self.tell(None);
                 Persisted::Written { lost }
             }
             Err(error) => {
-                let error = crate::chain(&error);
-                tracing::error!(error, "a commit failed; retrying");
+                tracing::error!(error = crate::chain(&error), "a commit failed; retrying");
+                let (CommitError::Unknown(why) | CommitError::Refused(why)) = &error;
+                self.tell(Some(Fault { text: crate::chain(why), by_check: false }));
                 Persisted::Unknown
             }
         };

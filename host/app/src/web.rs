@@ -1,14 +1,16 @@
 //! The host's HTTP endpoints: whether it is alive and fresh, its metrics, and what it is doing.
+mod door; // connections, within bounds
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 use watchbell_pipeline::health::{CauseKind, HealthCause};
@@ -19,6 +21,8 @@ use watchbell_view::{Explanation, Health, Snapshot, Source};
 use crate::metrics::Metrics;
 use crate::observer::{Newest, Published, Pulse};
 use crate::stored::{self, About};
+
+pub(crate) use door::Door;
 
 /// A host that does not answer within this time is stuck: either the loop, or the disk under the store.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
@@ -33,15 +37,38 @@ pub(crate) struct Sources {
     pub(crate) store: Arc<Mutex<Box<dyn Read>>>,
 }
 
-pub(crate) async fn serve(listener: TcpListener, sources: Sources) -> std::io::Result<()> {
+/// Serves until the task is aborted.
+pub(crate) async fn serve(door: Door, sources: Sources) {
     let router = Router::new()
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics_text))
         .route("/status", get(status))
         .route("/explain/{rule}", get(explain))
-        .with_state(sources);
-    axum::serve(listener, router).await
+        .with_state(sources)
+        .layer(map_response(guarded));
+    match door::serve(door, router).await {}
+}
+
+/// What every answer tells a browser: to run, embed, guess and keep nothing. There is no CORS header, so pages of other
+/// origins cannot read an answer.
+const GUARDS: [(HeaderName, &str); 6] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+         frame-ancestors 'none'; form-action 'self'; base-uri 'none'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (header::CACHE_CONTROL, "no-store"),
+];
+
+async fn guarded(mut answer: Response) -> Response {
+    let guards = GUARDS.map(|(name, value)| (name, HeaderValue::from_static(value)));
+    answer.headers_mut().extend(guards);
+    answer
 }
 
 /// Progress: fails only if the host itself is stuck, so that a restart can help.

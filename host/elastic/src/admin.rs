@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use watchbell_gate::{
     Answers, Change, Explained, Explanation, Facts, Group, REQUESTS, Trouble, TroubleKind, Unreadable,
 };
+use watchbell_secret::Scrubber;
 
 use crate::{
     error::{AskError, ErrorKind},
@@ -87,15 +88,25 @@ async fn explained(session: &Session, group: &Group, deadline: Instant) -> Expla
     let request = Request::ask("/_cluster/allocation/explain", body.to_string(), deadline);
     match session.send(&request).await {
         Ok(answer) => match Explanation::read(&answer) {
-            Ok(explanation) => Explained::By(explanation),
-            Err(fault) => Explained::Failed(fault.to_string()),
+            Ok(explanation) => Explained::By(scrubbed(explanation, session.scrubber())),
+            Err(fault) => Explained::Failed(session.scrubber().text(&fault.to_string())),
         },
         // The index was deleted meanwhile, or the replica is no longer wanted.
         Err(cause @ (ErrorKind::NoIndex { .. } | ErrorKind::Refused { status: 400 | 404, .. })) => {
-            Explained::Gone(cause.to_string())
+            Explained::Gone(session.told(&cause))
         }
-        Err(cause) => Explained::Failed(cause.to_string()),
+        Err(cause) => Explained::Failed(session.told(&cause)),
     }
+}
+
+/// Without the cluster's credentials in its sentences. Names are compared with those of other responses.
+fn scrubbed(mut explanation: Explanation, scrubber: &Scrubber) -> Explanation {
+    let objections = explanation.nodes.iter_mut().flat_map(|node| &mut node.objections);
+    let sentences = objections.map(|objection| &mut objection.sentence);
+    for sentence in sentences.chain([&mut explanation.summary]) {
+        *sentence = scrubber.text(sentence);
+    }
+    explanation
 }
 
 impl AdminError {
@@ -107,6 +118,8 @@ impl AdminError {
                 ErrorKind::Denied { .. }
                 | ErrorKind::NotJson { .. }
                 | ErrorKind::Malformed { .. }
+                | ErrorKind::Redirect { .. }
+                | ErrorKind::Oversized { .. }
                 | ErrorKind::NoIndex { .. } => TroubleKind::Lasting,
                 ErrorKind::Refused { status, .. }
                     if (400..500).contains(status) && !matches!(status, 408 | 429) =>

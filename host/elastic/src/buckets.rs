@@ -12,5 +12,8 @@ pub(crate) use self::{
     merge::MergedCursor,
 };
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::read::read_page;
+
 #[cfg(test)]
 mod tests;

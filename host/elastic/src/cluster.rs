@@ -47,7 +47,7 @@ impl Cluster {
 
     /// Which server this is. Some do not answer at `/`; then it is `Unknown`, not an error.
     pub async fn info(&self) -> Result<ServerInfo, AskError> {
-        server::info(&self.session).await.map_err(|cause| AskError::of_cluster(self.name(), cause))
+        server::info(&self.session).await.map_err(|cause| AskError::of_cluster(&self.session, cause))
     }
 
     /// The server's time to the second: it is within the second that begins with the returned time.
@@ -55,7 +55,7 @@ impl Cluster {
     /// # Errors
     /// As `ask`; `ErrorKind::Denied` if the user may not ask.
     pub async fn time(&self, deadline: Instant) -> Result<Timestamp, AskError> {
-        clock::time(&self.session, deadline).await.map_err(|cause| AskError::of_cluster(self.name(), cause))
+        clock::time(&self.session, deadline).await.map_err(|cause| AskError::of_cluster(&self.session, cause))
     }
 
     /// Asks `question` of `target`. Everything ends at `deadline`.
@@ -163,7 +163,7 @@ impl Cluster {
     /// As `ask`, and `ErrorKind::Document` for a document that no cluster would accept.
     pub async fn create(&self, document: &Document, deadline: Instant) -> Result<Written, AskError> {
         let created = documents::create(&self.session, document, deadline).await;
-        created.map_err(|cause| AskError::of_index(self.name(), &document.index, cause))
+        created.map_err(|cause| AskError::of_index(&self.session, &document.index, cause))
     }
 
     /// Creates documents, in requests of at most 1,000 documents and 5 MiB. Returns the outcome of each, in order: some
@@ -173,7 +173,7 @@ impl Cluster {
         let written = documents::bulk(&self.session, documents, deadline).await;
         let mut placed = Vec::with_capacity(documents.len());
         for (written, document) in written.into_iter().zip(documents) {
-            placed.push(written.map_err(|cause| AskError::of_index(self.name(), &document.index, cause)));
+            placed.push(written.map_err(|cause| AskError::of_index(&self.session, &document.index, cause)));
         }
         placed
     }
@@ -185,7 +185,9 @@ impl Cluster {
     pub async fn facts(&self, deadline: Instant) -> Result<Facts, AdminError> {
         admin::facts(&self.session, deadline).await.map_err(|fault| match fault {
             FactsFault::Ask(cause) => self.admin_error(cause),
-            FactsFault::Unreadable(fault) => AdminError::Unreadable { cluster: self.name().into(), fault },
+            FactsFault::Unreadable(fault) => {
+                AdminError::Unreadable { cluster: self.name().into(), fault: self.session.readable(fault) }
+            }
         })
     }
 
@@ -213,10 +215,10 @@ impl Cluster {
     }
 
     fn admin_error(&self, cause: ErrorKind) -> AdminError {
-        AskError::of_cluster(self.name(), cause.of_the_host()).into()
+        AskError::of_cluster(&self.session, cause.of_the_host()).into()
     }
 
     fn error(&self, target: &Target, cause: ErrorKind) -> AskError {
-        AskError::new(self.name(), target, cause)
+        AskError::new(&self.session, target, cause)
     }
 }

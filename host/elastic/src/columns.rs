@@ -1,9 +1,7 @@
-use std::cell::Cell;
-
 use watchbell_contract::{Column, Points, Timestamp, Values};
 use watchbell_values::Precision;
 
-use crate::{plan::ColumnKind, point, words::Words};
+use crate::{misfit::Misfit, plan::ColumnKind, point, words::Words};
 
 /// One field's values while a page is read. Push a row's values between `begin` and `end`.
 #[derive(Debug)]
@@ -40,13 +38,6 @@ const EXACT_MAX: u64 = 1 << 53;
 const INEXACT: Misfit = Misfit("an integer beyond 2^53, which a number cannot hold exactly");
 pub(crate) const NO_POINT: Misfit =
     Misfit("no place on Earth where a latitude and a longitude were expected");
-
-/// Why a value does not fit its column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Misfit(pub(crate) &'static str);
-
-/// The first misfit of a page, by its column.
-pub(crate) type Misfits = Cell<Option<(usize, Misfit)>>;
 
 impl ColumnBuilder {
     pub(crate) fn new(kind: ColumnKind) -> Self {

@@ -1,6 +1,8 @@
 use std::{fmt, time::Duration};
 
+use base64::{Engine as _, engine::general_purpose};
 use url::Url;
+use watchbell_secret::Secret;
 
 /// Addresses, credentials and limits of a cluster.
 #[derive(Clone)]
@@ -24,8 +26,11 @@ pub struct ClusterConfig {
     pub page_hits: usize,
     /// Buckets per request, 1..=65_535 (the default of `search.max_buckets`; 10_000 on older servers).
     pub page_buckets: usize,
-    /// Bytes of one response. One with a larger `Content-Length` is not read; others are refused once read.
+    /// Bytes of one response, decompressed; a longer one is not read to its end. As a tree it may take twice as much
+    /// memory.
     pub page_bytes_max: usize,
+    /// Requests for one answer. One of more pages is too large.
+    pub pages_max: usize,
     /// Rows of one instant that are held back to be sorted; more are released in the server's order.
     pub tie_rows_max: usize,
     /// Timeout of one request, from connecting to the last byte of its response.
@@ -88,6 +93,7 @@ impl ClusterConfig {
             page_hits: 10_000,
             page_buckets: 5_000,
             page_bytes_max: 64 << 20,
+            pages_max: 10_000,
             tie_rows_max: 100_000,
             request_timeout: Duration::from_secs(30),
             retry_max: 4,
@@ -112,6 +118,7 @@ impl ClusterConfig {
             ("page_hits", self.page_hits, 1, 10_000),
             ("page_buckets", self.page_buckets, 1, 65_535),
             ("page_bytes_max", self.page_bytes_max, 1_024, 1 << 31),
+            ("pages_max", self.pages_max, 1, 1_000_000),
         ];
         for (key, value, least, most) in bounds {
             if !(least..=most).contains(&value) {
@@ -120,6 +127,43 @@ impl ClusterConfig {
         }
         Ok(())
     }
+
+    /// Every credential, in each form in which it is sent or can be read from what is sent.
+    pub(crate) fn secrets(&self) -> Vec<Secret> {
+        let mut secrets: Vec<String> = match &self.auth {
+            Auth::None => vec![],
+            Auth::Basic { user, password } => {
+                let both = format!("{user}:{password}");
+                vec![password.clone(), base64(&both), both]
+            }
+            Auth::Bearer(token) => vec![token.clone()],
+            Auth::ApiKey(encoded) => {
+                let decoded = general_purpose::STANDARD.decode(encoded).ok();
+                let both = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
+                let both = both.unwrap_or_else(|| encoded.clone());
+                let key = both.split_once(':').map(|(_, key)| key.to_owned());
+                key.into_iter().chain([both, encoded.clone()]).collect()
+            }
+        };
+        for url in self.nodes.iter().chain(&self.proxy) {
+            let password = url.password().unwrap_or_default();
+            let plain = percent_decoded(password);
+            let both = format!("{}:{plain}", percent_decoded(url.username()));
+            // A user name alone is no secret.
+            if !plain.is_empty() {
+                secrets.extend([password.to_owned(), base64(&both), both, plain]);
+            }
+        }
+        secrets.into_iter().map(Secret::new).collect()
+    }
+}
+
+pub(crate) fn base64(text: &str) -> String {
+    general_purpose::STANDARD.encode(text)
+}
+
+fn percent_decoded(text: &str) -> String {
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 /// A node's address without credentials.
@@ -178,6 +222,34 @@ mod tests {
             format!("{config:?} {:?} {:?}", Auth::ApiKey("hunter2".into()), Auth::Bearer("hunter2".into()));
         assert!(!text.contains("hunter2"), "{text}");
         assert!(text.contains("https://es:9200/"), "{text}");
+    }
+
+    #[test]
+    fn every_form_of_a_credential_is_scrubbed() {
+        use watchbell_secret::Scrubber;
+        let told = |auth: Auth, node: &str, text: &str| {
+            let mut config = config(node);
+            config.auth = auth;
+            Scrubber::new(&config.secrets()).text(text)
+        };
+        let key = || Auth::ApiKey(base64("an-id:its-key-1"));
+        let basic = || Auth::Basic { user: "elastic".into(), password: "p/ss wörd1".into() };
+        for (auth, text) in [
+            (key(), base64("an-id:its-key-1")),
+            (key(), "an-id:its-key-1".into()),
+            (key(), "its-key-1".into()),
+            (Auth::ApiKey("an-id:its-key-1".into()), "its-key-1".into()),
+            (basic(), "p/ss wörd1".into()),
+            (basic(), r"p\/ss w\u00f6rd1".into()),
+            (basic(), "p%2Fss%20w%C3%B6rd1".into()),
+            (basic(), base64("elastic:p/ss wörd1")),
+            (Auth::Bearer("a-token-1".into()), "a-token-1".into()),
+            (Auth::Bearer("a-token-1".into()), base64("a-token-1")),
+        ] {
+            assert_eq!(told(auth, "http://es/", &format!("<{text}>")), "<[redacted]>", "{text}");
+        }
+        assert_eq!(told(Auth::None, "http://u:p%40ss1@es/", "p@ss1 p%40ss1"), "[redacted] [redacted]");
+        assert_eq!(told(basic(), "http://es/", "elastic"), "elastic");
     }
 
     #[test]

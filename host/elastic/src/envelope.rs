@@ -1,7 +1,12 @@
 //! Whether a search response is complete. Servers answer a search over an unassigned shard with 200 and `"failed": 0`
 //! unless the request asks for an error, so every search asks for one, and every response is checked as well.
-use serde::Deserialize;
-use serde_json::Value;
+use std::{fmt, marker::PhantomData};
+
+use serde::{
+    Deserialize,
+    de::{Deserializer, IgnoredAny, SeqAccess, Visitor},
+};
+use serde_json::{Value, value::RawValue};
 
 use crate::{error::ErrorKind, refusal};
 
@@ -25,8 +30,33 @@ pub(crate) struct Shards {
     successful: Option<u64>,
     #[serde(default)]
     failed: u64,
-    #[serde(default)]
-    failures: Vec<Value>,
+    #[serde(default, rename = "failures", deserialize_with = "first")]
+    failure: Option<Box<RawValue>>,
+}
+
+/// Bytes of one shard's failure. Servers' have a few hundred.
+const FAILURE_BYTES_MAX: usize = 64 << 10;
+
+/// The first of a list, for one that a server may make of any length.
+pub(crate) fn first<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    struct First<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for First<T> {
+        type Value = Option<T>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list")
+        }
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+            let first = seq.next_element()?;
+            while seq.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(first)
+        }
+    }
+    deserializer.deserialize_any(First(PhantomData))
 }
 
 /// The outcome per remote cluster of a cross-cluster search.
@@ -77,9 +107,12 @@ impl Envelope {
 
 impl Shards {
     fn check(&self) -> Result<(), ErrorKind> {
-        let Self { total, successful, failed, failures } = self;
+        let Self { total, successful, failed, failure } = self;
         if *failed > 0 {
-            let reason = failures.first().map_or_else(|| "the server gave no reason".into(), told);
+            let readable = failure.as_ref().filter(|failure| failure.get().len() <= FAILURE_BYTES_MAX);
+            let read = readable.and_then(|failure| serde_json::from_str(failure.get()).ok());
+            let reason =
+                read.map_or_else(|| "the server gave no reason".into(), |failure: Value| told(&failure));
             if reason.contains("too_many_buckets") {
                 return Err(ErrorKind::ServerLimit { kind: "too_many_buckets_exception".into(), reason });
             }

@@ -1,6 +1,13 @@
 use std::fmt;
 
-use crate::target::Target;
+use watchbell_secret::Scrubber;
+
+use crate::{session::Session, target::Target};
+
+/// Characters of one text of an error: people read it in a line.
+const TEXT_CHARS_MAX: usize = 1_000;
+/// As `TEXT_CHARS_MAX`, for what a cluster says.
+const TOLD_CHARS_MAX: usize = 300;
 
 /// Why a request failed: where, and the cause.
 #[derive(Debug)]
@@ -59,8 +66,20 @@ pub enum ErrorKind {
     ServerTimedOut,
     #[error("too much for the server ({kind}): {reason}")]
     ServerLimit { kind: String, reason: String },
-    #[error("the response has {bytes} bytes, more than {max}; lower `page_hits` or ask for fewer fields")]
-    PageTooLarge { bytes: u64, max: usize },
+    #[error("redirected ({status}) to {to}, which is not followed; name the address that answers in `nodes`")]
+    Redirect { status: u16, to: String },
+    #[error("the response has {}; lower `page_hits`, ask for fewer fields or raise `page_bytes`", beyond(.bytes, .max))]
+    PageTooLarge { bytes: Option<u64>, max: usize },
+    #[error("the response would take more than {max} bytes of memory; ask for less or raise `page_bytes`")]
+    MemoryTooLarge { max: usize },
+    /// As the two above, for a request that no window makes smaller.
+    #[error("{reason}")]
+    Oversized { reason: String },
+    #[error("the answer has more than {max} pages; ask for less or raise `page_hits`")]
+    TooManyPages { max: usize },
+    /// The server repeats itself: more requests would bring nothing new.
+    #[error("the answer does not end: {reason}")]
+    Endless { reason: String },
     #[error("the response is {content_type}, not JSON: {excerpt}")]
     NotJson { content_type: String, excerpt: String },
     #[error("unexpected response: {reason}")]
@@ -85,16 +104,18 @@ pub enum ErrorKind {
 }
 
 impl AskError {
-    pub(crate) fn new(cluster: &str, target: &Target, cause: ErrorKind) -> Self {
-        Self { rule: target.rule.clone(), index: target.index(), cluster: cluster.into(), cause }
+    pub(crate) fn new(session: &Session, target: &Target, cause: ErrorKind) -> Self {
+        let rule = target.rule.clone();
+        Self { rule, ..Self::of_index(session, &target.index(), cause) }
     }
 
-    pub(crate) fn of_cluster(cluster: &str, cause: ErrorKind) -> Self {
-        Self { rule: String::new(), index: String::new(), cluster: cluster.into(), cause }
+    pub(crate) fn of_cluster(session: &Session, cause: ErrorKind) -> Self {
+        let cluster = session.config().name.clone();
+        Self { rule: String::new(), index: String::new(), cluster, cause: cause.shown(session.scrubber()) }
     }
 
-    pub(crate) fn of_index(cluster: &str, index: &str, cause: ErrorKind) -> Self {
-        Self { index: index.into(), ..Self::of_cluster(cluster, cause) }
+    pub(crate) fn of_index(session: &Session, index: &str, cause: ErrorKind) -> Self {
+        Self { index: index.into(), ..Self::of_cluster(session, cause) }
     }
 
     pub fn class(&self) -> Class {
@@ -110,7 +131,10 @@ impl AskError {
 impl ErrorKind {
     pub fn class(&self) -> Class {
         match self {
-            Self::ServerLimit { .. } | Self::PageTooLarge { .. } => Class::TooLarge,
+            Self::ServerLimit { .. }
+            | Self::PageTooLarge { .. }
+            | Self::MemoryTooLarge { .. }
+            | Self::TooManyPages { .. } => Class::TooLarge,
             Self::Timeout { .. } | Self::ServerTimedOut | Self::Deadline { last: None } => Class::Slow,
             Self::Deadline { last: Some(last) } => last.class(),
             Self::Refused { class, .. } => *class,
@@ -125,7 +149,77 @@ impl ErrorKind {
             Self::Refused { status, kind, reason, .. } => {
                 Self::Refused { status, kind, reason, class: Class::Outside }
             }
+            other => other.of_no_window(),
+        }
+    }
+
+    /// For a request that no shorter window makes smaller.
+    pub(crate) fn of_no_window(self) -> Self {
+        match self {
+            Self::PageTooLarge { .. } | Self::MemoryTooLarge { .. } => {
+                Self::Oversized { reason: self.to_string() }
+            }
             other => other,
+        }
+    }
+
+    /// As people may see it: each text without the cluster's credentials, on one line's length.
+    pub(crate) fn shown(mut self, scrubber: &Scrubber) -> Self {
+        let most = if self.is_told() { TOLD_CHARS_MAX } else { TEXT_CHARS_MAX };
+        for text in self.texts_mut() {
+            *text = shortened(scrubber.text(text), most);
+        }
+        self
+    }
+
+    /// Whether its texts are what a server said.
+    fn is_told(&self) -> bool {
+        match self {
+            Self::Refused { .. }
+            | Self::Unavailable { .. }
+            | Self::ServerLimit { .. }
+            | Self::PartialShards { .. }
+            | Self::MissingShards { .. }
+            | Self::NotJson { .. }
+            | Self::Redirect { .. } => true,
+            Self::Deadline { last: Some(last) } => last.is_told(),
+            _ => false,
+        }
+    }
+
+    /// Texts that a cluster may have a part in.
+    fn texts_mut(&mut self) -> Vec<&mut String> {
+        match self {
+            Self::Connect { reason, .. }
+            | Self::Cut { reason, .. }
+            | Self::Denied { reason, .. }
+            | Self::NoIndex { reason }
+            | Self::Unavailable { reason, .. }
+            | Self::PartialShards { reason, .. }
+            | Self::MissingShards { reason }
+            | Self::PartialView { reason }
+            | Self::Oversized { reason }
+            | Self::Endless { reason }
+            | Self::Malformed { reason }
+            | Self::Misfit { reason }
+            | Self::Question { reason }
+            | Self::Document { reason } => vec![reason],
+            Self::Refused { kind, reason, .. } | Self::ServerLimit { kind, reason } => vec![kind, reason],
+            Self::NotJson { content_type, excerpt } => vec![content_type, excerpt],
+            Self::Redirect { to, .. } => vec![to],
+            Self::MappingConflict { types, .. } => vec![types],
+            Self::FieldType { kind, .. } => vec![kind],
+            Self::TimeField { problem, .. } => vec![problem],
+            Self::Deadline { last } => last.as_mut().map_or_else(Vec::new, |last| last.texts_mut()),
+            Self::Timeout { .. }
+            | Self::Busy { .. }
+            | Self::SkippedClusters { .. }
+            | Self::ServerTimedOut
+            | Self::PageTooLarge { .. }
+            | Self::MemoryTooLarge { .. }
+            | Self::TooManyPages { .. }
+            | Self::FieldsChanged
+            | Self::Expired => vec![],
         }
     }
 }
@@ -147,6 +241,21 @@ impl std::error::Error for AskError {}
 
 fn after(last: &Option<Box<ErrorKind>>) -> String {
     last.as_ref().map(|last| format!("; last attempt: {last}")).unwrap_or_default()
+}
+
+fn beyond(bytes: &Option<u64>, max: &usize) -> String {
+    match bytes {
+        Some(bytes) => format!("{bytes} bytes, more than the {max} of `page_bytes`"),
+        None => format!("more than the {max} bytes of `page_bytes`"),
+    }
+}
+
+fn shortened(mut text: String, chars_max: usize) -> String {
+    if let Some((end, _)) = text.char_indices().nth(chars_max) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 fn suffix(reason: &str) -> String {

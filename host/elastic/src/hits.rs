@@ -1,16 +1,14 @@
 //! Reads a search response in one pass: no hit becomes a tree.
-use std::{cell::Cell, fmt};
+use std::fmt;
 
-use serde::{
-    Deserialize,
-    de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
-};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use watchbell_contract::Rows;
 
 use crate::{
-    columns::{ColumnBuilder, Misfit, Misfits},
+    columns::ColumnBuilder,
     envelope::Envelope,
     error::ErrorKind,
+    misfit::{Misfit, Misfits},
     page::PageBuilder,
     plan::{FieldPlan, ValueSource},
 };
@@ -32,7 +30,8 @@ pub struct PageFault(pub String);
 /// What is wrong with the bytes. Never panics.
 pub fn parse_hits(bytes: &[u8], plan: &FieldPlan) -> Result<HitsPage, PageFault> {
     let mut builder = PageBuilder::new(plan);
-    read(bytes, plan, &mut builder).map_err(|cause| match cause {
+    let limits = PageLimits { rows: usize::MAX, bytes: usize::MAX };
+    read(bytes, plan, limits, &mut builder).map_err(|cause| match cause {
         ErrorKind::Malformed { reason } | ErrorKind::Misfit { reason } => PageFault(reason),
         other => PageFault(other.to_string()),
     })?;
@@ -49,10 +48,21 @@ pub(crate) struct HitsAnswer {
     /// The number of hits in this response.
     pub(crate) hits: usize,
     pub(crate) last: Option<Last>,
+    /// The last hit's id.
+    pub(crate) last_id: String,
+}
+
+/// What a page may hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PageLimits {
+    /// The rows that were asked for.
+    pub(crate) rows: usize,
+    /// Memory for all values.
+    pub(crate) bytes: usize,
 }
 
 /// Where the next page begins: the last hit's time, index, and tiebreaker if one was requested.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Last {
     pub(crate) time: i64,
     pub(crate) tie: Option<i64>,
@@ -63,17 +73,19 @@ pub(crate) struct Last {
 pub(crate) fn read(
     bytes: &[u8],
     plan: &FieldPlan,
+    limits: PageLimits,
     builder: &mut PageBuilder,
 ) -> Result<HitsAnswer, ErrorKind> {
     // Validated once as a whole, which is faster than string by string.
     let malformed = |reason: String| ErrorKind::Malformed { reason };
     let text = std::str::from_utf8(bytes).map_err(|error| malformed(format!("not utf-8: {error}")))?;
     let mut reader = serde_json::Deserializer::from_str(text);
-    let misfit = Cell::new(None);
+    let misfit = Misfits::new(limits.bytes);
     let mut answer = HitsAnswer::default();
-    let seed = AnswerSeed { plan, builder, answer: &mut answer, misfit: &misfit };
+    let seed = AnswerSeed { plan, builder, rows_max: limits.rows, answer: &mut answer, misfit: &misfit };
     let read = seed.deserialize(&mut reader).and_then(|()| reader.end());
-    match (misfit.get(), read) {
+    match (misfit.first(), read) {
+        (None, Err(_)) if misfit.is_full() => Err(ErrorKind::MemoryTooLarge { max: limits.bytes }),
         (Some((column, Misfit(what))), _) => {
             let name = plan.columns.get(column).map_or("", |column| &column.name);
             Err(ErrorKind::Misfit { reason: format!("field `{name}`: {what}") })
@@ -86,6 +98,7 @@ pub(crate) fn read(
 struct AnswerSeed<'a> {
     plan: &'a FieldPlan,
     builder: &'a mut PageBuilder,
+    rows_max: usize,
     answer: &'a mut HitsAnswer,
     misfit: &'a Misfits,
 }
@@ -118,6 +131,7 @@ impl<'de> Visitor<'de> for AnswerSeed<'_> {
                     map.next_value_seed(HitsSeed {
                         plan: self.plan,
                         builder: &mut *self.builder,
+                        rows_max: self.rows_max,
                         answer: &mut *self.answer,
                         misfit: self.misfit,
                     })?;
@@ -156,6 +170,7 @@ impl Visitor<'_> for KeySeed<'_> {
 struct HitsSeed<'a> {
     plan: &'a FieldPlan,
     builder: &'a mut PageBuilder,
+    rows_max: usize,
     answer: &'a mut HitsAnswer,
     misfit: &'a Misfits,
 }
@@ -182,6 +197,7 @@ impl<'de> Visitor<'de> for HitsSeed<'_> {
                 map.next_value_seed(HitArraySeed(HitsSeed {
                     plan: self.plan,
                     builder: &mut *self.builder,
+                    rows_max: self.rows_max,
                     answer: &mut *self.answer,
                     misfit: self.misfit,
                 }))?;
@@ -210,7 +226,7 @@ impl<'de> Visitor<'de> for HitArraySeed<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let HitsSeed { plan, builder, answer, misfit } = self.0;
+        let HitsSeed { plan, builder, rows_max, answer, misfit } = self.0;
         let mut scratch = Scratch::new(plan);
         let mut last: Option<(i64, Option<i64>)> = None;
         while let Some(sort) =
@@ -219,10 +235,14 @@ impl<'de> Visitor<'de> for HitArraySeed<'_> {
             if last.is_some_and(|(before, _)| before > sort.0) {
                 return Err(A::Error::custom("hits are not in order of time"));
             }
+            if answer.hits == rows_max {
+                return Err(A::Error::custom(format!("more than the {rows_max} hits that were asked for")));
+            }
             last = Some(sort);
             answer.hits += 1;
         }
         answer.last = last.map(|(time, tie)| Last { time, tie, index: scratch.index });
+        answer.last_id = scratch.id;
         Ok(())
     }
 }
@@ -396,53 +416,21 @@ impl<'de> Visitor<'de> for MatchedSeed<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         let mut name = String::new();
         while seq.next_element_seed(TextSeed(&mut name))?.is_some() {
-            let same = self.filters.iter().filter(|&&column| self.plan.columns[column].name == name);
-            self.to.extend(same);
+            for &column in self.filters {
+                if self.plan.columns[column].name == name && !self.to.contains(&column) {
+                    self.to.push(column);
+                }
+            }
         }
         Ok(())
     }
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Sorted {
-    Number(i64),
-    Other(IgnoredAny),
-}
-
-/// `"sort": [1700000000000, 5]` or `"sort": [1700000000000, "logs-1", 5]`
-struct SortSeed;
-
-impl<'de> DeserializeSeed<'de> for SortSeed {
-    type Value = (i64, Option<i64>);
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for SortSeed {
-    type Value = (i64, Option<i64>);
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("sort values")
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let Some(time) = seq.next_element::<i64>()? else {
-            return Err(A::Error::custom("a hit without a sort value"));
-        };
-        // The tiebreaker is the only other number; an index may come before it.
-        let mut tie = None;
-        while let Some(value) = seq.next_element::<Sorted>()? {
-            if let Sorted::Number(value) = value {
-                tie = Some(value);
-            }
-        }
-        Ok((time, tie))
-    }
-}
-
 mod fields;
+mod sort;
 mod values;
 use fields::FieldsSeed;
+use sort::SortSeed;
 pub(crate) use values::ValueSeed;
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
-//! Queries Elasticsearch and OpenSearch: questions become requests, response bytes become columns. The official client
-//! sends every request; the only state kept here is what was learned about a cluster.
+//! Queries Elasticsearch and OpenSearch: questions become requests, response bytes become columns. Paths, methods and
+//! bodies are the official client's; the HTTP client beneath it sends. The only state kept here is what was learned about
+//! a cluster.
 mod config; // addresses, credentials and limits of a cluster
 mod error; // why a question has no answer
 mod target; // what a rule may see of a cluster
 mod paths; // request paths
+mod weight; // what a response takes once parsed
 mod refusal; // the servers' error bodies
 mod transport; // nodes, failover, retries, concurrency
 mod envelope; // whether an answer is complete: shards, timeout, remote clusters
@@ -12,13 +14,13 @@ mod mapping; // field types, per index
 mod mapping_cache; // the mappings learned, per index pattern
 mod resolve; // the name under which each index has a field
 mod reached; // the name under which each index is reached
-mod escape; // what in a query reaches beyond the rule's index
 mod named; // which fields a filter names
 mod literal; // listed texts as values of a field
 mod query; // the Query DSL that every request shares
 mod plan; // how each requested field is fetched and stored
 mod point; // places as servers write them
 mod words; // strings, each stored once
+mod misfit; // what ends the reading of a page
 mod columns; // column builders
 mod value_column; // a column of JSON values
 mod page; // rows in time order, ties included
@@ -41,6 +43,9 @@ mod evidence; // the documents behind a signal
 mod browse; // documents for people
 mod documents; // writing documents
 mod cluster; // the public API
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing; // readers of answers, for the fuzz targets
 
 pub use admin::AdminError;
 pub use clock::TIME_STEP;
@@ -56,3 +61,4 @@ pub use pages::Pages;
 pub use plan::{ColumnKind, FieldPlan};
 pub use server::{Flavor, ServerInfo};
 pub use target::Target;
+pub use watchbell_confine::{Grant, Scope};

@@ -153,7 +153,8 @@ impl MappingCache {
             return Ok(Some(mapping));
         }
         let all = json!({ "size": 0, "track_total_hits": true, "query": { "match_all": {} } });
-        if total(&self.session.search(target, &all, deadline).await?)? == 0 {
+        let found = self.session.search(target, &all, deadline).await.map_err(ErrorKind::of_no_window)?;
+        if total(&found)? == 0 {
             return Ok(None);
         }
         // The first document may have arrived after the look-up.

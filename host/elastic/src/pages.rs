@@ -74,7 +74,7 @@ impl Pages {
                     Ok(None) => break,
                     Err(cause) => {
                         let target = &proof.asked.target;
-                        place.send(Err(AskError::new(&mappings.session.config().name, target, cause)));
+                        place.send(Err(AskError::new(&mappings.session, target, cause)));
                         break;
                     }
                 }

@@ -2,7 +2,8 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use watchbell_contract::{Ask, Query, Question};
+use watchbell_confine::{Grant, Scope};
+use watchbell_contract::{Ask, Query, Question, Source};
 
 use crate::{
     buckets,
@@ -100,7 +101,8 @@ impl Prepared {
             let reason = format!("`{pattern}` is a field pattern; name a single field");
             return Err(ErrorKind::Question { reason });
         }
-        queries(question).try_for_each(|query| query::clause(query).map(drop))?;
+        queries(question).try_for_each(|query| query::confined(query, &target.scope).map(drop))?;
+        scripted(question, &target.scope)?;
         named::reachable(asked.of_filters(), mapping)?;
         named::readable(asked.searched.iter().map(String::as_str), mapping)?;
         let narrow =
@@ -112,6 +114,23 @@ impl Prepared {
             Ask::Search(_) | Ask::Cluster(_) => Shape::Search,
         };
         Ok(Self { filters, shape })
+    }
+}
+
+/// # Errors
+/// A metric that is a script, if scripts are not granted.
+fn scripted(question: &Question, scope: &Scope) -> Result<(), ErrorKind> {
+    let Ask::Buckets(buckets) = &question.ask else { return Ok(()) };
+    let script = buckets.metrics.iter().find(|metric| matches!(metric.source, Source::Script(_)));
+    match script.filter(|_| !scope.grants(Grant::Scripts)) {
+        Some(metric) => {
+            let (name, why, grant) = (&metric.name, Grant::Scripts.why(), Grant::Scripts.name());
+            let reason = format!(
+                "its metric `{name}` {why}; measure a field, or add `{grant}` to `allow` of the cluster in the environment"
+            );
+            Err(ErrorKind::Question { reason })
+        }
+        None => Ok(()),
     }
 }
 

@@ -1,10 +1,11 @@
 //! One shape for every query: `bool.filter`, with the range first.
 use serde_json::{Map, Value, json};
+use watchbell_confine::{Refused, Scope};
 use watchbell_contract::{AnyOf, NamedFilter, Query, Range};
 
 use crate::{
     error::ErrorKind,
-    escape, literal,
+    literal,
     mapping::Mapping,
     resolve::{Field, Group},
     target::Target,
@@ -26,7 +27,7 @@ pub(crate) fn filters(
     let mut filters = vec![range(&target.time_field, narrow.over)];
     filters.extend(target.filter.clone());
     for filter in narrow.filters {
-        filters.push(clause(filter)?);
+        filters.push(confined(filter, &target.scope)?);
     }
     for any_of in narrow.only {
         filters.push(only(any_of, mapping)?);
@@ -40,26 +41,38 @@ pub(crate) fn range(time_field: &str, over: Range) -> Value {
 }
 
 /// # Errors
-/// DSL that is no query, or that reaches beyond the rule's index.
+/// DSL that is no JSON object.
 pub(crate) fn clause(query: &Query) -> Result<Value, ErrorKind> {
     let text = match query {
         Query::Lucene(text) => return Ok(json!({ "query_string": { "query": text } })),
         Query::Dsl(text) => text,
     };
     let refuse = |what: String| Err(ErrorKind::Question { reason: format!("its filter {what}") });
-    let query: Value = match serde_json::from_str(text) {
-        Ok(query) => query,
-        Err(error) => return refuse(format!("in Query DSL is not JSON: {error}")),
+    match serde_json::from_str(text) {
+        Ok(query @ Value::Object(_)) => Ok(query),
+        Ok(_) => refuse("in Query DSL is not a JSON object".into()),
+        Err(error) => refuse(format!("in Query DSL is not JSON: {error}")),
+    }
+}
+
+/// # Errors
+/// As for `clause`; or a part that reaches beyond `scope`.
+pub(crate) fn confined(query: &Query, scope: &Scope) -> Result<Value, ErrorKind> {
+    let clause = clause(query)?;
+    match scope.query(&clause) {
+        Ok(()) => Ok(clause),
+        Err(refused) => Err(beyond("filter", &refused)),
+    }
+}
+
+/// A part of the rule's `what` that reaches beyond its scope.
+pub(crate) fn beyond(what: &str, refused: &Refused) -> ErrorKind {
+    let (path, why, remedy) = (refused.path(""), &refused.reason, refused.remedy("the cluster"));
+    let reason = match path.is_empty() {
+        true => format!("its {what} {why}; {remedy}"),
+        false => format!("its {what} must not contain `{path}`, which {why}; {remedy}"),
     };
-    if !query.is_object() {
-        return refuse("in Query DSL is not a JSON object".into());
-    }
-    match escape::path(&query) {
-        Some(path) => {
-            refuse(format!("must not contain `{path}`, which reaches beyond the rule's index or filter"))
-        }
-        None => Ok(query),
-    }
+    ErrorKind::Question { reason }
 }
 
 /// A clause whose matches a response tells by `name`.
@@ -198,15 +211,16 @@ mod tests {
 
     #[test]
     fn a_filter_in_query_dsl_stands_as_it_is_or_is_refused() {
-        let dsl = |text: &str| clause(&Query::Dsl(text.into()));
+        let dsl = |text: &str| confined(&Query::Dsl(text.into()), &Scope::default());
         assert_eq!(dsl(r#"{"term":{"a":1}}"#), Ok(json!({ "term": { "a": 1 } })));
         for (text, told) in [
             ("{", "in Query DSL is not JSON: EOF while parsing an object at line 1 column 1"),
             ("[]", "in Query DSL is not a JSON object"),
             (
                 r#"{"bool":{"must":[{"terms":{"u":{"index":"users","id":"2","path":"f"}}}]}}"#,
-                "must not contain `bool.must.terms`, which reaches beyond the rule's index or filter",
+                "must not contain `bool.must[0].terms.u`, which reads other documents, of this or of another index; remove it, or add `lookups` to `allow` of the cluster in the environment",
             ),
+            (r#"{"term":{"a":1},"match_all":{}}"#, "is not one query; write it as docs/searches.md shows"),
         ] {
             let error = dsl(text).unwrap_err();
             assert_eq!(error.to_string(), format!("the query cannot be run: its filter {told}"));

@@ -2,9 +2,10 @@
 //! whose time is the last instant of the range, since only then are they known.
 use serde_json::Value;
 use tokio::time::Instant;
+use watchbell_confine::Scope;
 use watchbell_contract::{Range, RawSearch, Rows};
 
-use crate::{error::ErrorKind, escape, query, session::Session, target::Target, value_column::column};
+use crate::{error::ErrorKind, query, session::Session, target::Target, value_column::column};
 
 pub(crate) async fn ask(
     session: &Session,
@@ -14,7 +15,7 @@ pub(crate) async fn ask(
     filters: Vec<Value>,
     deadline: Instant,
 ) -> Result<Rows, ErrorKind> {
-    let body = body(&search.body, filters)?;
+    let body = body(&search.body, filters, &target.scope)?;
     let answer = session.search(target, &body, deadline).await?;
     search.pick.iter().try_for_each(|(name, pointer)| counted(&answer, name, pointer))?;
     let picked = search.pick.iter().map(|(name, pointer)| column(name, [answer.pointer(pointer)]));
@@ -35,67 +36,16 @@ fn counted(answer: &Value, name: &str, pointer: &str) -> Result<(), ErrorKind> {
     }
 }
 
-fn body(written: &str, mut filters: Vec<Value>) -> Result<Value, ErrorKind> {
-    let mut body: Value = serde_json::from_str(written)
+fn body(written: &str, mut filters: Vec<Value>, scope: &Scope) -> Result<Value, ErrorKind> {
+    let body: Value = serde_json::from_str(written)
         .map_err(|error| ErrorKind::Question { reason: format!("its search is not JSON: {error}") })?;
-    if !body.is_object() {
+    let Value::Object(mut body) = body else {
         return Err(ErrorKind::Question { reason: "its search is not a JSON object".into() });
-    }
-    confined(&body)?;
-    if let Some(own) = body.get_mut("query").map(Value::take) {
-        filters.push(own);
-    }
-    body["query"] = query::query(filters, &[]);
-    Ok(body)
-}
-
-/// What a search may contain beside its query. Other parts could select documents regardless of the query (`knn`,
-/// `retriever`, `pit`, `suggest`), or redefine the filters' fields (`runtime_mappings`, `derived`).
-const PARTS: [&str; 22] = [
-    "query",
-    "aggs",
-    "aggregations",
-    "size",
-    "from",
-    "sort",
-    "_source",
-    "fields",
-    "docvalue_fields",
-    "stored_fields",
-    "script_fields",
-    "track_total_hits",
-    "track_scores",
-    "timeout",
-    "min_score",
-    "post_filter",
-    "rescore",
-    "collapse",
-    "highlight",
-    "explain",
-    "version",
-    "seq_no_primary_term",
-];
-
-/// Options that make a server return partial results. `timeout` is allowed: a search that hits it is an error.
-const CUTTING: [&str; 2] = ["terminate_after", "allow_partial_search_results"];
-
-/// Refuses parts that reach beyond the rule's index and filters, which always apply.
-fn confined(body: &Value) -> Result<(), ErrorKind> {
-    if let Some(part) = CUTTING.iter().find(|part| body.get(**part).is_some()) {
-        let reason =
-            format!("its search must not contain `{part}`, which would make a partial answer look complete");
-        return Err(ErrorKind::Question { reason });
-    }
-    let wide = |path: &str| {
-        let reason =
-            format!("its search must not contain `{path}`, which reaches beyond the rule's index or filter");
-        ErrorKind::Question { reason }
     };
-    if let Some(part) = body.as_object().into_iter().flatten().find(|(key, _)| !PARTS.contains(&key.as_str()))
-    {
-        return Err(wide(part.0));
-    }
-    escape::path(body).map_or(Ok(()), |path| Err(wide(&path)))
+    scope.search(&body).map_err(|refused| query::beyond("search", &refused))?;
+    filters.extend(body.remove("query"));
+    body.insert("query".into(), query::query(filters, &[]));
+    Ok(body.into())
 }
 
 #[cfg(test)]
@@ -107,54 +57,82 @@ mod tests {
 
     #[test]
     fn the_written_query_is_narrowed_not_replaced() {
-        let body = body(r#"{"size":0,"query":{"match_all":{}}}"#, vec![json!({ "range": {} })]).unwrap();
+        let scope = Scope::default();
+        let body =
+            body(r#"{"size":0,"query":{"match_all":{}}}"#, vec![json!({ "range": {} })], &scope).unwrap();
         let expected =
             json!({ "size": 0, "query": { "bool": { "filter": [{ "range": {} }, { "match_all": {} }] } } });
         assert_eq!(body, expected);
-        let error = super::body("[", vec![]).unwrap_err().to_string();
+        let error = super::body("[", vec![], &scope).unwrap_err().to_string();
         assert!(error.starts_with("the query cannot be run: its search is not JSON: "), "{error}");
     }
 
     #[test]
     fn a_search_stays_within_its_index_and_filter() {
-        for (written, path) in [
-            (json!({ "pit": { "id": "x" } }), "pit"),
-            (json!({ "knn": { "field": "v" } }), "knn"),
-            (json!({ "runtime_mappings": { "@timestamp": { "type": "date" } } }), "runtime_mappings"),
-            (json!({ "indices_boost": [{ "a": 2 }] }), "indices_boost"),
+        let past = "selects documents regardless of the rule's filter; remove it";
+        let grant = |why: &str, grant: &str| {
+            format!("{why}; remove it, or add `{grant}` to `allow` of the cluster in the environment")
+        };
+        let lookups = || grant("reads other documents, of this or of another index", "lookups");
+        let whole = || {
+            grant(
+                "depends on the whole index, which the rule's filter and time range do not narrow",
+                "whole_index",
+            )
+        };
+        for (written, path, why) in [
+            (json!({ "pit": { "id": "x" } }), "pit", past.to_owned()),
+            (json!({ "knn": { "field": "v" } }), "knn", past.to_owned()),
+            (
+                json!({ "runtime_mappings": { "@timestamp": { "type": "date" } } }),
+                "runtime_mappings",
+                grant("defines fields, which could redefine those of the rule's filter", "runtime_fields"),
+            ),
+            (
+                json!({ "indices_boost": [{ "a": 2 }] }),
+                "indices_boost",
+                "is not a part of a search that a rule may use; remove it; docs/searches.md lists what is allowed".into(),
+            ),
             (
                 json!({ "query": { "bool": { "must": [{ "terms": { "u": { "index": "users", "id": "2", "path": "f" } } }] } } }),
-                "query.bool.must.terms",
+                "query.bool.must[0].terms.u",
+                lookups(),
             ),
             (
                 json!({ "query": { "more_like_this": { "like": [{ "_index": "other", "_id": "1" }] } } }),
                 "query.more_like_this",
+                whole(),
             ),
             (
                 json!({ "query": { "geo_shape": { "at": { "indexed_shape": { "index": "s", "id": "d" } } } } }),
                 "query.geo_shape.at.indexed_shape",
+                lookups(),
             ),
             (
                 json!({ "query": { "percolate": { "field": "q", "index": "i", "id": "1" } } }),
-                "query.percolate",
+                "query.percolate.index",
+                lookups(),
             ),
-            (json!({ "query": { "wrapper": { "query": "e30=" } } }), "query.wrapper"),
+            (
+                json!({ "query": { "wrapper": { "query": "e30=" } } }),
+                "query.wrapper",
+                "cannot be inspected; remove it".into(),
+            ),
             (
                 json!({ "aggs": { "a": { "terms": { "field": "h" }, "aggs": { "all": { "global": {} } } } } }),
                 "aggs.a.aggs.all.global",
+                whole(),
+            ),
+            (
+                json!({ "terminate_after": 1 }),
+                "terminate_after",
+                "would make a partial answer look complete; remove it".into(),
             ),
         ] {
-            let error = body(&written.to_string(), vec![]).unwrap_err().to_string();
-            let expected = format!(
-                "the query cannot be run: its search must not contain `{path}`, which reaches beyond the rule's index or filter"
-            );
-            assert_eq!(error, expected);
-        }
-        for part in CUTTING {
-            let error = body(&json!({ "size": 0, part: 1 }).to_string(), vec![]).unwrap_err().to_string();
+            let error = body(&written.to_string(), vec![], &Scope::default()).unwrap_err().to_string();
             let expected =
-                format!("must not contain `{part}`, which would make a partial answer look complete");
-            assert!(error.ends_with(&expected), "{error}");
+                format!("the query cannot be run: its search must not contain `{path}`, which {why}");
+            assert_eq!(error, expected);
         }
         // The words alone are allowed: fields and aggregations may have these names.
         let fine = json!({
@@ -162,12 +140,11 @@ mod tests {
             "query": { "bool": { "filter": [
                 { "terms": { "index": ["a", "b"] } },
                 { "term": { "global": "x" } },
-                { "more_like_this": { "fields": ["m"], "like": "text" } },
             ] } },
             "aggs": { "global": { "terms": { "field": "h", "order": { "index": "asc" } },
                 "aggs": { "index": { "avg": { "field": "n" } } } } },
         });
-        body(&fine.to_string(), vec![]).unwrap();
+        body(&fine.to_string(), vec![], &Scope::default()).unwrap();
     }
 
     #[test]

@@ -1,9 +1,15 @@
 //! Error responses: `{"error": {"type", "reason", "root_cause"…}, "status"}`, and whatever proxies send instead.
 use serde_json::Value;
 
-use crate::error::{Class, ErrorKind};
+use crate::{
+    error::{Class, ErrorKind},
+    weight,
+};
 
-const EXCERPT_CHARS_MAX: usize = 300;
+/// Of what is no server's error, no more than this can be shown.
+const EXCERPT_BYTES_MAX: usize = 8 << 10;
+/// Memory for an error's tree. Servers' have a few hundred KB.
+const ERROR_MEMORY_MAX: usize = 32 << 20;
 
 /// The class of a refusal by the error types in it (tested with Elasticsearch 7.10 and 9.5 and OpenSearch 3.8). The first
 /// row with a type that occurs anywhere in the error decides: an unreachable shard outweighs another that rejected the
@@ -156,10 +162,11 @@ struct Told {
 
 /// `None` if `body` is not a server's error.
 fn told(body: &[u8]) -> Option<Told> {
+    weight::check(body, ERROR_MEMORY_MAX).ok()?;
     let body: Value = serde_json::from_slice(body).ok()?;
     match body.get("error")? {
         Value::String(reason) => {
-            Some(Told { kind: "error".into(), reason: shortened(reason), kinds: Vec::new() })
+            Some(Told { kind: "error".into(), reason: reason.clone(), kinds: Vec::new() })
         }
         error @ Value::Object(_) => {
             let mut kinds = Vec::new();
@@ -214,7 +221,7 @@ pub(crate) fn innermost(error: &Value) -> (String, String) {
         kind = text(cause, "type");
         reason = text(cause, "reason");
     }
-    (kind, shortened(&in_one_line(&reason)))
+    (kind, in_one_line(&reason))
 }
 
 /// Parsers report what they expected in a separate column.
@@ -222,16 +229,9 @@ fn in_one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// The beginning of a body, in one line. It is cut to size only once secrets are out of it.
 pub(crate) fn excerpt(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&body[..body.len().min(4 * EXCERPT_CHARS_MAX)]);
-    shortened(&in_one_line(&text))
-}
-
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(EXCERPT_CHARS_MAX) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.into(),
-    }
+    in_one_line(&String::from_utf8_lossy(&body[..body.len().min(EXCERPT_BYTES_MAX)]))
 }
 
 #[cfg(test)]
@@ -262,5 +262,19 @@ mod tests {
         let busy = br#"{"error":{"type":"circuit_breaking_exception","reason":"[parent] Data too large"},"status":429}"#;
         assert!(matches!(cause(429, "", busy), ErrorKind::ServerLimit { .. }));
         assert!(matches!(cause(403, "", b""), ErrorKind::Denied { status: 403, .. }));
+    }
+
+    #[test]
+    fn an_error_of_a_thousand_shards_is_still_classified() {
+        let failed = r#"{"shard":0,"index":"logs-2024.01.31","reason":{"type":"query_shard_exception","reason":"no [field]"}}"#;
+        let failed = vec![failed; 1_000].join(",");
+        let body = format!(
+            r#"{{"error":{{"type":"search_phase_execution_exception","reason":"all shards failed","failed_shards":[{failed}]}}}}"#
+        );
+        assert_eq!(cause(400, "application/json", body.as_bytes()).class(), Class::Rule);
+        // Nesting and width that no server has are no error of a server's.
+        for body in [r#"{"error":{"caused_by":"#.repeat(100_000), format!("[{}0]", "[],".repeat(300_000))] {
+            assert_eq!(cause(400, "", body.as_bytes()).class(), Class::Outside);
+        }
     }
 }

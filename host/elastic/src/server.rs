@@ -28,7 +28,7 @@ pub(crate) async fn info(session: &Session) -> Result<ServerInfo, ErrorKind> {
     let deadline = Instant::now() + INFO_WAIT_MAX;
     let get = async |path: &str| session.get(path, deadline).await;
     let text = |value: &Value, pointer: &str| -> String {
-        value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().into()
+        session.scrubber().text(value.pointer(pointer).and_then(Value::as_str).unwrap_or_default())
     };
     let root = match get("/").await {
         Ok(root) => root,
@@ -42,7 +42,8 @@ pub(crate) async fn info(session: &Session) -> Result<ServerInfo, ErrorKind> {
         Err(cause) => return Err(cause),
     };
     let version = text(&root, "/version/number");
-    let flavor = match text(&root, "/version/distribution").as_str() {
+    let distribution = root.pointer("/version/distribution").and_then(Value::as_str).unwrap_or_default();
+    let flavor = match distribution {
         "opensearch" => Flavor::OpenSearch,
         other if other.contains("watchbell") => Flavor::Node,
         _ if version.is_empty() => Flavor::Unknown,

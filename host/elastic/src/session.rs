@@ -2,6 +2,8 @@
 use bytes::Bytes;
 use serde_json::Value;
 use tokio::time::{Duration, Instant};
+use watchbell_gate::Unreadable;
+use watchbell_secret::Scrubber;
 
 use crate::{
     config::{ClusterConfig, ConfigError},
@@ -10,7 +12,13 @@ use crate::{
     paths::search_path,
     target::Target,
     transport::{Request, Transport},
+    weight,
 };
+
+/// A larger response is parsed off the network threads.
+const READ_INLINE_MAX: usize = 1 << 20;
+/// How many times `page_bytes` a response may take once parsed.
+const MEMORY_TIMES: usize = 2;
 
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -26,8 +34,40 @@ impl Session {
         self.transport.config()
     }
 
-    pub(crate) async fn send(&self, request: &Request) -> Result<Bytes, ErrorKind> {
+    /// Removes this cluster's credentials from what it says.
+    pub(crate) fn scrubber(&self) -> &Scrubber {
+        self.transport.scrubber()
+    }
+
+    /// `cause` for a log line.
+    pub(crate) fn told(&self, cause: &ErrorKind) -> String {
+        self.transport.told(cause)
+    }
+
+    /// `fault` for people.
+    pub(crate) fn readable(&self, fault: Unreadable) -> Unreadable {
+        Unreadable { reason: self.scrubber().text(&fault.reason), ..fault }
+    }
+
+    /// A page of hits or buckets, whose readers bound what they keep.
+    pub(crate) async fn page(&self, request: &Request) -> Result<Bytes, ErrorKind> {
         self.transport.send(request).await
+    }
+
+    /// A response that may become a tree: what it then takes is bounded.
+    pub(crate) async fn answer(&self, request: &Request) -> Result<Bytes, ErrorKind> {
+        let body = self.transport.send(request).await?;
+        let max = self.memory_max();
+        off_thread(body.len(), move || weight::check(&body, max).map(|()| body)).await
+    }
+
+    /// As `answer`, of a size that does not depend on a window.
+    pub(crate) async fn send(&self, request: &Request) -> Result<Bytes, ErrorKind> {
+        self.answer(request).await.map_err(ErrorKind::of_no_window)
+    }
+
+    fn memory_max(&self) -> usize {
+        self.config().page_bytes_max.saturating_mul(MEMORY_TIMES)
     }
 
     /// The pause before retrying items that were refused inside a successful response, after this many retries.
@@ -47,9 +87,23 @@ impl Session {
         body: &Value,
         deadline: Instant,
     ) -> Result<Value, ErrorKind> {
-        let body = self.send(&Request::ask(search_path(target, ""), body.to_string(), deadline)).await?;
+        let body = self.answer(&Request::ask(search_path(target, ""), body.to_string(), deadline)).await?;
         Envelope::of(&body)?;
-        tree(&body)
+        off_thread(body.len(), move || tree(&body)).await
+    }
+}
+
+/// Parses a large response off the network threads.
+pub(crate) async fn off_thread<T: Send + 'static>(
+    bytes: usize,
+    read: impl FnOnce() -> Result<T, ErrorKind> + Send + 'static,
+) -> Result<T, ErrorKind> {
+    if bytes <= READ_INLINE_MAX {
+        return read();
+    }
+    match tokio::task::spawn_blocking(read).await {
+        Ok(read) => read,
+        Err(lost) => Err(ErrorKind::Malformed { reason: lost.to_string() }),
     }
 }
 

@@ -1,4 +1,5 @@
 use serde_json::Value;
+use watchbell_confine::Scope;
 
 /// What a rule reads: set by its manifest, the same for all of its questions.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,6 +13,8 @@ pub struct Target {
     pub filter: Option<Value>,
     /// Whether missing indices, and wildcards without a match, are an empty answer instead of an error.
     pub ignore_unavailable: bool,
+    /// What its questions may reach beyond index, filter and range.
+    pub scope: Scope,
 }
 
 impl Target {
@@ -22,6 +25,7 @@ impl Target {
             time_field: "@timestamp".into(),
             filter: None,
             ignore_unavailable: false,
+            scope: Scope::default(),
         }
     }
 

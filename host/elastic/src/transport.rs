@@ -1,6 +1,7 @@
-//! Sends a request to one of the nodes, with retries and failover, and returns the response's bytes.
+//! Sends a request to one of the nodes, with retries and failover, and returns the response's bytes. The official client
+//! gives paths, methods and bodies; it hands over responses only as a whole, so the HTTP client beneath it sends, and
+//! responses are limited while they are read.
 use std::{
-    error::Error as _,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -10,23 +11,26 @@ use std::{
 
 use bytes::Bytes;
 use elasticsearch::{
-    Elasticsearch,
-    auth::{ClientCertificate, Credentials},
-    cert::{Certificate, CertificateValidation},
+    cert::Certificate,
     http::{
         Method,
-        headers::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
-        transport::{SingleNodeConnectionPool, TransportBuilder},
+        headers::{
+            ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, DEFAULT_ACCEPT, DEFAULT_CONTENT_TYPE,
+            HeaderMap, HeaderValue, LOCATION, RETRY_AFTER,
+        },
     },
 };
+use reqwest::redirect::Policy;
 use tokio::{
     sync::Semaphore,
+    task::coop::consume_budget,
     time::{Instant, sleep_until, timeout_at},
 };
 use url::Url;
+use watchbell_secret::Scrubber;
 
 use crate::{
-    config::{Auth, ClusterConfig, ConfigError, shown},
+    config::{Auth, ClusterConfig, ConfigError, base64, shown},
     error::ErrorKind,
     refusal,
 };
@@ -36,10 +40,18 @@ const ASIDE_FIRST: Duration = Duration::from_secs(1);
 const ASIDE_MAX: Duration = Duration::from_secs(60);
 /// How long a node that did not answer has to accept a connection: tells a slow search from a dead node.
 const PROBE_MAX: Duration = Duration::from_secs(2);
+/// Bytes of an error response. One about a search of a thousand indices has some hundred KB; of a longer one the start
+/// is kept.
+const ERROR_BYTES_MAX: usize = 1 << 20;
+/// The longest `Retry-After` that is believed; no deadline is later.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 3_600);
 
 #[derive(Debug)]
 pub(crate) struct Transport {
     config: ClusterConfig,
+    /// Without the credentials, whatever the cluster says of them.
+    scrubber: Scrubber,
+    client: reqwest::Client,
     nodes: Vec<Node>,
     next: AtomicUsize,
     permits: Semaphore,
@@ -47,9 +59,9 @@ pub(crate) struct Transport {
 
 #[derive(Debug)]
 struct Node {
+    /// Ends with a slash.
     url: Url,
     shown: String,
-    client: Elasticsearch,
     health: Mutex<Health>,
 }
 
@@ -102,9 +114,20 @@ enum Retry {
 impl Transport {
     pub(crate) fn new(config: ClusterConfig) -> Result<Self, ConfigError> {
         config.check()?;
-        let nodes = config.nodes.iter().map(|url| Node::new(&config, url)).collect::<Result<_, _>>()?;
+        let client = client(&config)?;
+        let scrubber = Scrubber::new(&config.secrets());
+        let nodes = config.nodes.iter().map(Node::new).collect();
         let permits = Semaphore::new(config.concurrency);
-        Ok(Self { config, nodes, next: AtomicUsize::new(0), permits })
+        Ok(Self { config, scrubber, client, nodes, next: AtomicUsize::new(0), permits })
+    }
+
+    pub(crate) fn scrubber(&self) -> &Scrubber {
+        &self.scrubber
+    }
+
+    /// `cause` for a log line.
+    pub(crate) fn told(&self, cause: &ErrorKind) -> String {
+        cause.clone().shown(&self.scrubber).to_string()
     }
 
     pub(crate) fn config(&self) -> &ClusterConfig {
@@ -126,7 +149,8 @@ impl Transport {
                     if failovers > 0 && self.repeats(request, &failure) =>
                 {
                     failovers -= 1;
-                    tracing::debug!(cluster = self.config.name, cause = %failure.cause, "trying another node");
+                    let cause = self.told(&failure.cause);
+                    tracing::debug!(cluster = self.config.name, cause, "trying another node");
                     continue;
                 }
                 Retry::Elsewhere => return Err(failure.cause),
@@ -142,7 +166,8 @@ impl Transport {
             if until >= request.deadline {
                 return Err(ErrorKind::Deadline { last: Some(Box::new(failure.cause)) });
             }
-            tracing::debug!(cluster = self.config.name, cause = %failure.cause, ?pause, attempts, "trying again");
+            let cause = self.told(&failure.cause);
+            tracing::debug!(cluster = self.config.name, cause, ?pause, attempts, "trying again");
             sleep_until(until).await;
         }
     }
@@ -204,30 +229,31 @@ impl Transport {
     }
 
     async fn exchange(&self, node: &Node, request: &Request) -> Result<Bytes, Failure> {
-        let response = node
-            .client
-            .transport()
-            .send(request.method, &request.path, HeaderMap::new(), None::<&()>, request.body.clone(), None)
-            .await
-            .map_err(|error| node.broken(&error))?;
-        let status = response.status_code().as_u16();
+        let never = |cause| Failure { cause, retry: Retry::Never };
+        let url = node
+            .url
+            .join(request.path.trim_start_matches('/'))
+            .map_err(|error| never(ErrorKind::Question { reason: error.to_string() }))?;
+        let mut sending = self.client.request(method(request.method), url);
+        if let Some(body) = &request.body {
+            sending = sending.body(body.clone());
+        }
+        let mut response = sending.send().await.map_err(|error| node.broken(&error))?;
+        let status = response.status().as_u16();
         let header = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         let content_type = header(CONTENT_TYPE).unwrap_or_default().to_owned();
-        let after = header(elasticsearch::http::headers::HeaderName::from_static("retry-after"))
+        if let Some(to) = header(LOCATION).filter(|_| (300..400).contains(&status)) {
+            // Whoever answers there was not named by the environment, and would be believed.
+            // Scrubbed here as well: a URL is rewritten when it is read.
+            let to = elsewhere(response.url(), &self.scrubber.text(to));
+            return Err(never(ErrorKind::Redirect { status, to }));
+        }
+        let after = header(RETRY_AFTER)
             .and_then(|seconds| seconds.trim().parse().ok())
-            .map(Duration::from_secs);
-        let max = self.config.page_bytes_max;
-        let never = |cause| Failure { cause, retry: Retry::Never };
-        if let Some(bytes) = response.content_length().filter(|&bytes| bytes > max as u64) {
-            return Err(never(ErrorKind::PageTooLarge { bytes, max }));
-        }
-        // The official client returns a body only as a whole. Without a `Content-Length` (a proxy's chunks, or gzip) only
-        // `page_hits`, `page_buckets` and the request's timeout bound it until it has been read.
-        let body = response.bytes().await.map_err(|error| node.broken(&error))?;
-        if body.len() > max {
-            return Err(never(ErrorKind::PageTooLarge { bytes: body.len() as u64, max }));
-        }
+            .map(|seconds| Duration::from_secs(seconds).min(RETRY_AFTER_MAX));
         if !(200..300).contains(&status) {
+            let (body, _) =
+                read(&mut response, ERROR_BYTES_MAX).await.map_err(|error| node.broken(&error))?;
             let cause = refusal::cause(status, &content_type, &body);
             let retry = match status {
                 429 | 502..=504 => Retry::Repeat(after.or((status == 429).then_some(Duration::ZERO))),
@@ -235,10 +261,18 @@ impl Transport {
             };
             return Err(Failure { cause, retry });
         }
+        let max = self.config.page_bytes_max;
+        if let Some(bytes) = response.content_length().filter(|&bytes| bytes > max as u64) {
+            return Err(never(ErrorKind::PageTooLarge { bytes: Some(bytes), max }));
+        }
+        let (body, is_whole) = read(&mut response, max).await.map_err(|error| node.broken(&error))?;
+        if !is_whole {
+            return Err(never(ErrorKind::PageTooLarge { bytes: None, max }));
+        }
         if !content_type.is_empty() && !content_type.contains("json") {
             return Err(never(ErrorKind::NotJson { content_type, excerpt: refusal::excerpt(&body) }));
         }
-        Ok(body)
+        Ok(body.into())
     }
 
     /// The next node that is not set aside; if all are, the one that returns first.
@@ -270,52 +304,95 @@ impl Transport {
     }
 }
 
+/// The client for all nodes of a cluster. It follows no redirects.
+fn client(config: &ClusterConfig) -> Result<reqwest::Client, ConfigError> {
+    let cluster = || config.name.clone();
+    let invalid = |error: &reqwest::Error| ConfigError::Client { cluster: cluster(), reason: deepest(error) };
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(DEFAULT_CONTENT_TYPE));
+    headers.insert(ACCEPT, HeaderValue::from_static(DEFAULT_ACCEPT));
+    let value = match &config.auth {
+        Auth::None => None,
+        Auth::Basic { user, password } => Some(format!("Basic {}", base64(&format!("{user}:{password}")))),
+        Auth::ApiKey(key) => Some(format!("ApiKey {key}")),
+        Auth::Bearer(token) => Some(format!("Bearer {token}")),
+    };
+    if let Some(value) = value {
+        let mut value =
+            HeaderValue::from_str(&value).map_err(|_| ConfigError::Credentials { cluster: cluster() })?;
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
+    }
+    if !config.gzip {
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    }
+    let mut builder = reqwest::Client::builder()
+        .redirect(Policy::none())
+        .user_agent(concat!("watchbell/", env!("CARGO_PKG_VERSION")))
+        .default_headers(headers);
+    builder = match &config.proxy {
+        Some(proxy) => builder.proxy(reqwest::Proxy::all(proxy.clone()).map_err(|error| invalid(&error))?),
+        None => builder.no_proxy(),
+    };
+    if let Some(pem) = &config.ca {
+        let ca = Certificate::from_pem(pem)
+            .map_err(|error| ConfigError::Ca { cluster: cluster(), reason: deepest(&error) })?;
+        builder = ca.into_iter().fold(builder, reqwest::ClientBuilder::add_root_certificate);
+    }
+    if let Some(pem) = &config.client_identity {
+        let identity = reqwest::Identity::from_pem(pem)
+            .map_err(|error| ConfigError::Identity { cluster: cluster(), reason: deepest(&error) })?;
+        builder = builder.identity(identity);
+    }
+    builder.build().map_err(|error| invalid(&error))
+}
+
+fn method(of: Method) -> reqwest::Method {
+    match of {
+        Method::Get => reqwest::Method::GET,
+        Method::Put => reqwest::Method::PUT,
+        Method::Post => reqwest::Method::POST,
+        Method::Delete => reqwest::Method::DELETE,
+        Method::Head => reqwest::Method::HEAD,
+    }
+}
+
+/// Reads a decompressed body up to `max` bytes; whether that is all of it.
+async fn read(response: &mut reqwest::Response, max: usize) -> reqwest::Result<(Vec<u8>, bool)> {
+    let announced = response.content_length().and_then(|bytes| usize::try_from(bytes).ok());
+    let mut body = Vec::with_capacity(announced.unwrap_or_default().min(max));
+    while let Some(chunk) = response.chunk().await? {
+        let room = max - body.len();
+        if chunk.len() > room {
+            body.extend_from_slice(&chunk[..room]);
+            return Ok((body, false));
+        }
+        body.extend_from_slice(&chunk);
+        // What unpacks to much may be ready at once, again and again.
+        consume_budget().await;
+    }
+    Ok((body, true))
+}
+
+/// Where a redirect leads: no more than an operator needs to find it, as a query may hold anything.
+fn elsewhere(from: &Url, to: &str) -> String {
+    match from.join(to) {
+        Ok(mut to) => {
+            to.set_query(None);
+            to.set_fragment(None);
+            shown(&to)
+        }
+        Err(_) => refusal::excerpt(to.as_bytes()),
+    }
+}
+
 impl Node {
-    fn new(config: &ClusterConfig, url: &Url) -> Result<Self, ConfigError> {
-        let cluster = || config.name.clone();
-        let mut builder = TransportBuilder::new(SingleNodeConnectionPool::new(url.clone()));
-        builder = match &config.proxy {
-            Some(proxy) => builder.proxy(proxy.clone(), None, None),
-            None => builder.disable_proxy(),
-        };
-        // A header instead of the client's own credentials: it takes only one kind, and a certificate may be used
-        // together with a key.
-        let value = match &config.auth {
-            Auth::None => None,
-            Auth::Basic { user, password } => {
-                Some(format!("Basic {}", base64(&format!("{user}:{password}"))))
-            }
-            Auth::ApiKey(key) => Some(format!("ApiKey {key}")),
-            Auth::Bearer(token) => Some(format!("Bearer {token}")),
-        };
-        if let Some(value) = value {
-            let mut value =
-                HeaderValue::from_str(&value).map_err(|_| ConfigError::Credentials { cluster: cluster() })?;
-            value.set_sensitive(true);
-            builder = builder.header(AUTHORIZATION, value);
+    fn new(url: &Url) -> Self {
+        let mut base = url.clone();
+        if !base.path().ends_with('/') {
+            base.set_path(&format!("{}/", base.path()));
         }
-        if !config.gzip {
-            builder = builder.header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        }
-        if let Some(pem) = &config.ca {
-            let ca = Certificate::from_pem(pem)
-                .map_err(|error| ConfigError::Ca { cluster: cluster(), reason: deepest(&error) })?;
-            builder = builder.cert_validation(CertificateValidation::Full(ca));
-        }
-        if let Some(pem) = &config.client_identity {
-            reqwest::Identity::from_pem(pem)
-                .map_err(|error| ConfigError::Identity { cluster: cluster(), reason: deepest(&error) })?;
-            builder = builder.auth(Credentials::Certificate(ClientCertificate::Pem(pem.clone())));
-        }
-        let transport = builder
-            .build()
-            .map_err(|error| ConfigError::Client { cluster: cluster(), reason: error.to_string() })?;
-        Ok(Self {
-            url: url.clone(),
-            shown: shown(url),
-            client: Elasticsearch::new(transport),
-            health: Mutex::default(),
-        })
+        Self { url: base, shown: shown(url), health: Mutex::default() }
     }
 
     fn health(&self) -> MutexGuard<'_, Health> {
@@ -337,14 +414,13 @@ impl Node {
         health.aside_until = Some(Instant::now() + rest);
     }
 
-    fn broken(&self, error: &elasticsearch::Error) -> Failure {
-        let http = error.source().and_then(|source| source.downcast_ref::<reqwest::Error>());
+    fn broken(&self, error: &reqwest::Error) -> Failure {
         let (node, reason) = (self.shown.clone(), deepest(error));
-        match http {
-            Some(http) if http.is_connect() => {
+        match error {
+            error if error.is_connect() => {
                 Failure { cause: ErrorKind::Connect { node, reason }, retry: Retry::Unsent }
             }
-            Some(http) if http.is_builder() => {
+            error if error.is_builder() => {
                 Failure { cause: ErrorKind::Question { reason }, retry: Retry::Never }
             }
             _ => Failure { cause: ErrorKind::Cut { node, reason }, retry: Retry::Repeat(None) },
@@ -364,9 +440,4 @@ fn deepest(error: &dyn std::error::Error) -> String {
 /// Ignores poisoning: what these locks guard stays consistent when a holder panics.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn base64(text: &str) -> String {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.encode(text)
 }

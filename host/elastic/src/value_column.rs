@@ -1,10 +1,7 @@
 use serde_json::{Value, json};
 use watchbell_contract::Column;
 
-use crate::{
-    columns::{ColumnBuilder, Misfit},
-    plan::ColumnKind,
-};
+use crate::{columns::ColumnBuilder, misfit::Misfit, plan::ColumnKind};
 
 /// A column of JSON values: of one kind if all values are, else words.
 pub(crate) fn column<'a, V>(name: &str, values: V) -> Column

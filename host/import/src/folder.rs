@@ -1,14 +1,14 @@
 //! Reads and writes files: the only module that touches the disk.
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use thiserror::Error;
+use watchbell_outside::{ReadError, Walk, WalkError};
 
 use crate::files::{File, SourceFile};
-use crate::limits::{FILE_BYTES_MAX, FILES_MAX, FOLDERS_MAX};
+use crate::limits::{ENTRIES_MAX, FILE_BYTES_MAX, FILES_MAX, FOLDERS_MAX};
 use crate::node::Data;
 use crate::sources::{imports, is_yaml, resolve};
 use crate::tree::{Document, parse};
@@ -34,14 +34,28 @@ fn list(paths: &[PathBuf]) -> String {
 /// `folder` itself cannot be read, or holds more than 20,000 such files. A file that cannot be read is returned with
 /// the reason in place of its text.
 pub fn read(folder: &Path) -> std::io::Result<Vec<SourceFile>> {
-    let mut found = Vec::new();
-    walk(folder, "", &mut found, 0)?;
+    let walk = Walk {
+        is_wanted: &|path| is_yaml(&path.to_string_lossy()),
+        is_skipped: &|path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".")),
+        folders_max: FOLDERS_MAX,
+        entries_max: ENTRIES_MAX,
+    };
+    let walked = walk.below(folder);
+    let below = |path: &Path| path.strip_prefix(folder).unwrap_or(path).to_string_lossy().into_owned();
+    let mut sources = Vec::new();
+    for (path, error) in walked.faults {
+        match error {
+            WalkError::Io(error) if path == folder => return Err(error),
+            error if path == folder => return Err(std::io::Error::other(format!("it {error}"))),
+            error => sources.push(SourceFile { path: below(&path), text: Err(error.to_string()) }),
+        }
+    }
+    let mut found: Vec<String> = walked.files.iter().map(|path| below(path)).collect();
     if found.len() > FILES_MAX {
         return Err(std::io::Error::other(format!("more than {FILES_MAX} files")));
     }
     found.sort();
     let mut seen: BTreeSet<String> = found.iter().cloned().collect();
-    let mut sources = Vec::new();
     let mut waiting: Vec<(String, bool)> = found.into_iter().map(|path| (path, false)).collect();
     waiting.reverse();
     while let Some((path, is_import)) = waiting.pop() {
@@ -89,42 +103,13 @@ fn candidates(folder: &Path, from: &str, name: &str) -> Vec<String> {
     both.into_iter().filter(|path| folder.join(path).is_file()).take(1).collect()
 }
 
-fn walk(folder: &Path, below: &str, found: &mut Vec<String>, depth: usize) -> std::io::Result<()> {
-    for entry in fs::read_dir(folder.join(below))? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let path = if below.is_empty() { name.clone() } else { format!("{below}/{name}") };
-        if name.starts_with('.') || found.len() > FILES_MAX {
-            continue;
-        }
-        match fs::metadata(entry.path()) {
-            Ok(about) if about.is_dir() && depth < FOLDERS_MAX => walk(folder, &path, found, depth + 1)?,
-            // A path this deep is most likely a symlink loop; reading it as a file reports the error.
-            Ok(about) if about.is_dir() => found.push(path),
-            Ok(about) if about.is_file() && is_yaml(&name) => found.push(path),
-            // Reported when it is read.
-            Err(_) if is_yaml(&name) => found.push(path),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
 fn text(path: &Path) -> Result<String, String> {
-    let read = || -> std::io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        fs::File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    let bytes = read().map_err(|error| {
-        let words = error.to_string();
-        // Without the operating system's error number.
-        format!("cannot be read: {}", words.split(" (os error").next().unwrap_or(&words).to_lowercase())
-    })?;
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(format!("is larger than {} KiB", FILE_BYTES_MAX / 1024));
-    }
-    String::from_utf8(bytes).map_err(|_| "is not UTF-8".into())
+    watchbell_outside::read_text(path, FILE_BYTES_MAX).map_err(|error| match error {
+        ReadError::TooLarge { .. } => format!("is larger than {} KiB", FILE_BYTES_MAX / 1024),
+        ReadError::NotAFile(what) => format!("is not a file but {what}"),
+        ReadError::NotText => "is not UTF-8".into(),
+        error => format!("cannot be read: {error}"),
+    })
 }
 
 /// Writes the files of an import below `folder`.

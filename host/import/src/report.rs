@@ -3,6 +3,7 @@ use std::fmt;
 
 use serde::Serialize;
 use watchbell_manifest::Place;
+use watchbell_outside::line;
 
 /// The report of an import.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -129,20 +130,20 @@ impl fmt::Display for Report {
         if !self.secrets.is_empty() {
             writeln!(f, "\nvariables to set where the host runs:")?;
             for secret in &self.secrets {
-                writeln!(f, "  {}: {}", secret.variable, secret.value)?;
+                writeln!(f, "  {}: {}", line(&secret.variable), line(&secret.value))?;
             }
         }
         if !self.tokens.is_empty() {
             writeln!(f, "\ntokens of environments/default.yaml:")?;
             for token in &self.tokens {
                 let state = if token.defined { "has a value" } else { "needs a value" };
-                writeln!(f, "  {}: {state}; {}", token.token, token.origin)?;
+                writeln!(f, "  {}: {state}; {}", line(&token.token), line(&token.origin))?;
             }
         }
         if !self.notes.is_empty() {
             writeln!(f, "\nfor every rule:")?;
             for note in &self.notes {
-                writeln!(f, "  - {note}")?;
+                writeln!(f, "  - {}", line(note))?;
             }
         }
         Ok(())
@@ -152,22 +153,24 @@ impl fmt::Display for Report {
 impl Report {
     fn file(&self, file: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f)?;
+        let shown_file = line(file);
         match self.rules.iter().find(|rule| rule.file == file) {
-            None => writeln!(f, "{file}")?,
+            None => writeln!(f, "{shown_file}")?,
             Some(RuleOutcome { became: Some(became), .. }) => {
-                writeln!(f, "{file} -> {} (rule `{}`)", became.file, became.rule)?;
+                writeln!(f, "{shown_file} -> {} (rule `{}`)", line(&became.file), line(&became.rule))?;
             }
             Some(rule) => {
-                writeln!(f, "{file}: not carried over")?;
+                writeln!(f, "{shown_file}: not carried over")?;
                 for fault in &rule.faults {
-                    writeln!(f, "  error: {}: {}", shown(&fault.place), fault.message)?;
-                    writeln!(f, "  hint: {}", fault.remedy)?;
+                    writeln!(f, "  error: {}: {}", line(&shown(&fault.place)), line(&fault.message))?;
+                    writeln!(f, "  hint: {}", line(&fault.remedy))?;
                 }
             }
         }
         for option in self.options.iter().filter(|option| &*option.place.file == file) {
             let at = shown(&option.place);
-            writeln!(f, "  {at}: {} {}: {}", option.fate, option.option, option.what)?;
+            let (at, name, what) = (line(&at), line(&option.option), line(&option.what));
+            writeln!(f, "  {at}: {} {name}: {what}", option.fate)?;
         }
         Ok(())
     }

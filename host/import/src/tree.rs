@@ -1,11 +1,11 @@
 //! A file of ElastAlert as nodes with places: YAML 1.1, as Python reads it.
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 use watchbell_manifest::Place;
 
-use crate::limits::{DEPTH_MAX, NODES_MAX};
+use crate::limits::{ALIAS_BYTES_MAX, DEPTH_MAX, NODES_MAX};
 use crate::mask::{lone_token, mask, unmask, variables};
 use crate::node::{Data, Entry, Node};
 use crate::scalar::plain;
@@ -39,6 +39,7 @@ pub(crate) fn parse(file: &Arc<str>, text: &str) -> Result<Document, Problem> {
         root: None,
         anchors: HashMap::new(),
         nodes: 0,
+        bytes: 0,
         variables: Vec::new(),
         documents: 0,
     };
@@ -88,6 +89,8 @@ struct Builder {
     root: Option<Node>,
     anchors: HashMap<usize, Node>,
     nodes: usize,
+    /// Of texts that are held more than once.
+    bytes: usize,
     variables: Vec<(String, Place)>,
     documents: usize,
 }
@@ -103,10 +106,11 @@ impl Builder {
                 }
                 Ok(())
             }
-            Event::Alias(anchor) => match self.anchors.get(&anchor).cloned() {
+            Event::Alias(anchor) => match self.anchors.get(&anchor).map(size) {
                 // An alias's value has the place where it is written: that is where to fix it.
-                Some(node) => {
-                    self.nodes += size(&node);
+                Some(size) => {
+                    self.hold(size, &place)?;
+                    let node = self.anchors[&anchor].clone();
                     self.add(node, 0, place)
                 }
                 None => Err(problem(place, "is an alias that contains itself", "write the value out")),
@@ -153,12 +157,24 @@ impl Builder {
         Node { place: place.clone(), data }
     }
 
+    /// Counts a copy before it is made.
+    fn hold(&mut self, size: Size, place: &Place) -> Result<(), Problem> {
+        self.nodes += size.nodes;
+        self.bytes += size.bytes;
+        let message = if self.nodes > NODES_MAX {
+            format!("holds more than {NODES_MAX} values")
+        } else if self.bytes > ALIAS_BYTES_MAX {
+            format!("holds more than {} MiB with its aliases written out", ALIAS_BYTES_MAX >> 20)
+        } else {
+            return Ok(());
+        };
+        Err(problem(place.clone(), &message, "split the file"))
+    }
+
     fn add(&mut self, node: Node, anchor: usize, place: Place) -> Result<(), Problem> {
-        self.nodes += 1;
-        if self.nodes > NODES_MAX {
-            return Err(problem(place, &format!("holds more than {NODES_MAX} values"), "split the file"));
-        }
+        self.hold(Size { nodes: 1, bytes: 0 }, &place)?;
         if anchor > 0 {
+            self.hold(size(&node), &place)?;
             self.anchors.insert(anchor, node.clone());
         }
         match self.open.last_mut() {
@@ -182,12 +198,33 @@ impl Builder {
     }
 }
 
-/// How much an alias adds. What is no alias holds nodes that were counted already.
-fn size(node: &Node) -> usize {
+/// What a copy of a node takes.
+#[derive(Clone, Copy, Default)]
+struct Size {
+    nodes: usize,
+    bytes: usize,
+}
+
+impl std::iter::Sum for Size {
+    fn sum<I: Iterator<Item = Self>>(sizes: I) -> Self {
+        sizes.fold(Self::default(), |sum, size| Self {
+            nodes: sum.nodes + size.nodes,
+            bytes: sum.bytes + size.bytes,
+        })
+    }
+}
+
+/// How much an anchor or an alias adds. What is neither holds nodes that were counted already.
+fn size(node: &Node) -> Size {
+    let own = |bytes| Size { nodes: 1, bytes };
     match &node.data {
-        Data::List(items) => 1 + items.iter().map(size).sum::<usize>(),
-        Data::Map(entries) => 1 + entries.iter().map(|entry| size(&entry.value)).sum::<usize>(),
-        _ => 1,
+        Data::List(items) => items.iter().map(size).chain([own(0)]).sum(),
+        Data::Map(entries) => {
+            let keys: usize = entries.iter().map(|entry| entry.key.len()).sum();
+            entries.iter().map(|entry| size(&entry.value)).chain([own(keys)]).sum()
+        }
+        Data::Text(text) | Data::Token(text) | Data::Number { written: text, .. } => own(text.len()),
+        Data::Null | Data::Bool(_) => own(0),
     }
 }
 
@@ -209,7 +246,7 @@ fn merged(entries: Vec<Entry>) -> Vec<Entry> {
             _ => all.push(Entry { key: merge.key, place: merge.place, value: merge.value }),
         }
     }
-    let written: Vec<String> = own.iter().map(|entry| entry.key.clone()).collect();
+    let written: HashSet<String> = own.iter().map(|entry| entry.key.clone()).collect();
     all.retain(|entry| !written.contains(&entry.key));
     all.extend(own);
     all
@@ -270,6 +307,16 @@ mod tests {
             text.push_str(&format!("a{n}: &a{n} [{inner}]\n"));
         }
         let problem = parse(&"x.yaml".into(), &text).unwrap_err();
+        assert!(problem.message.contains("more than"), "{problem:?}");
+    }
+
+    #[test]
+    fn aliases_of_a_long_text_do_not_blow_up() {
+        let text = format!("a: &a \"{}\"\nb: [{}]\n", "x".repeat(500_000), vec!["*a"; 50_000].join(","));
+        let problem = parse(&"x.yaml".into(), &text).unwrap_err();
+        assert!(problem.message.contains("more than 16 MiB"), "{problem:?}");
+        let nested = format!("a: {}{}{}", "&a [".repeat(60), "x, ".repeat(90_000), "]".repeat(60));
+        let problem = parse(&"x.yaml".into(), &nested).unwrap_err();
         assert!(problem.message.contains("more than"), "{problem:?}");
     }
 

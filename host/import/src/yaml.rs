@@ -66,8 +66,25 @@ impl From<serde_json::Value> for Yaml {
 
 /// A document: the entries at the left edge, `comment` above them.
 pub(crate) fn document(comment: &str, entries: &[(String, Yaml)]) -> String {
-    let mut out: String = comment.lines().map(|line| format!("# {line}\n")).collect();
+    let mut out = if comment.is_empty() { String::new() } else { format!("# {}\n", printable(comment)) };
     block_map(entries, 0, &mut out);
+    out
+}
+
+/// On one line, whatever the names of files hold: a line break in one would begin a key of the manifest.
+fn printable(comment: &str) -> String {
+    let mut out = String::with_capacity(comment.len());
+    for c in comment.chars() {
+        let is_special = matches!(
+            c,
+            '\u{2028}' | '\u{2029}' | '\u{FEFF}' | '\u{FFFE}' | '\u{FFFF}' | '\u{E000}'..='\u{F8FF}'
+        );
+        if c.is_control() || is_special {
+            out.extend(c.escape_unicode());
+        } else {
+            out.push(c);
+        }
+    }
     out
 }
 
@@ -344,6 +361,14 @@ mod tests {
                 .prop_map(|map| Yaml::Map(map.into_iter().collect())),
             ]
         })
+    }
+
+    #[test]
+    fn a_comment_stays_a_comment() {
+        assert_eq!(
+            document("from a\rname: evil\n\u{7}é\u{2028}", &[("k".into(), Yaml::text("v"))]),
+            "# from a\\u{d}name: evil\\u{a}\\u{7}é\\u{2028}\nk: v\n"
+        );
     }
 
     proptest::proptest! {

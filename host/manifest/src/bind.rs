@@ -14,4 +14,5 @@ mod digest; // the digest of a value
 
 pub(crate) use digest::digest;
 pub(crate) use environment::environment;
+pub(crate) use module::module_file;
 pub(crate) use rule::Bench;

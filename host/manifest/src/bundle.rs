@@ -3,12 +3,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::Value;
+use watchbell_confine::Scope;
 use watchbell_contract::{Context, Duration};
 use watchbell_pipeline::spec::{RuleSpec, Schedule};
 
 use crate::environment::Environment;
 use crate::modules::ModuleRef;
-use crate::report::Diagnostic;
+use crate::report::{Diagnostic, TextPlace};
 use crate::rule_limits::RuleLimits;
 use crate::shown::{Fields, Shown};
 
@@ -32,6 +33,9 @@ pub struct BoundRule {
     pub module_digest: String,
     /// Valid by the module's schema and accepted by its `prepare`.
     pub params: Value,
+    /// Where its own title and body are written; `None` for the host's.
+    pub title_place: Option<TextPlace>,
+    pub body_place: Option<TextPlace>,
     /// What its texts show of details and documents.
     pub shown: Vec<Shown>,
     /// The `details` of its signals; `None` if its module does not list them.
@@ -79,6 +83,8 @@ pub struct TargetSpec {
     pub filter: Option<Value>,
     /// Whether missing indices are ignored.
     pub ignore_unavailable: bool,
+    /// What the environment allows on the cluster.
+    pub scope: Scope,
 }
 
 impl Bundle {

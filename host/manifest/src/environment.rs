@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde_json::Value;
+use watchbell_confine::Grant;
 use watchbell_contract::Duration;
 
 use crate::endpoint::Endpoint;
@@ -46,10 +47,14 @@ pub struct ClusterSpec {
     pub concurrency: usize,
     /// Hits per page, 1..=10,000.
     pub page_hits: usize,
+    /// Bytes of one response, decompressed; 64 KiB to 1 GiB.
+    pub page_bytes: u64,
     /// The timeout of one request.
     pub timeout: Duration,
     /// Index patterns that rules may query; `None`: any.
     pub indices: Option<Vec<String>>,
+    /// What searches may hold that reaches beyond a rule's filter and range.
+    pub allow: BTreeSet<Grant>,
     /// The URL of Kibana or OpenSearch Dashboards, for links.
     pub kibana: Option<String>,
 }

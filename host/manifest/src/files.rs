@@ -1,9 +1,10 @@
 //! Finds and reads files.
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::limits::{FILE_BYTES_MAX, FILES_MAX, FOLDERS_MAX};
+use watchbell_outside::{ReadError, Walk, Walked};
+
+use crate::limits::{ENTRIES_MAX, FILE_BYTES_MAX, FILES_MAX, FOLDERS_MAX};
 use crate::report::{Diagnostic, Place};
 
 /// Every manifest below `root`, sorted by path. A file or folder that cannot be read is an error; it is never skipped.
@@ -51,29 +52,37 @@ fn is_test_file(path: &Path) -> bool {
 }
 
 fn walk(root: &Path, tests: bool, faults: &mut Vec<Diagnostic>) -> Vec<PathBuf> {
-    let mut walk = Walk { root, tests, above: Vec::new(), found: Vec::new(), faults };
-    walk.folder(root);
-    walk.found.sort();
-    walk.found
+    let environments = root.join("environments");
+    let walk = Walk {
+        is_wanted: &|path| {
+            let is_yaml = path.extension().is_some_and(|end| end == "yaml" || end == "yml");
+            is_yaml && is_test_file(path) == tests
+        },
+        // Editors and Kubernetes volume mounts keep their own files in hidden entries.
+        is_skipped: &|path| {
+            path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+                || path == environments
+        },
+        folders_max: FOLDERS_MAX,
+        entries_max: ENTRIES_MAX,
+    };
+    let Walked { mut files, faults: found, .. } = walk.below(root);
+    faults.extend(
+        found
+            .into_iter()
+            .map(|(path, error)| fault(&path, error.to_string()).maybe_hint(error.hint().map(str::to_owned))),
+    );
+    files.sort();
+    files
 }
 
 /// Reads a text file.
 pub(crate) fn read(path: &Path) -> Result<String, Diagnostic> {
-    let unreadable = |error: std::io::Error| fault(path, format!("cannot be read: {}", words(&error)));
-    let about = fs::metadata(path).map_err(unreadable)?;
-    if !about.is_file() {
-        return Err(fault(path, "is not a file"));
-    }
-    if about.len() > FILE_BYTES_MAX {
-        return Err(too_large(path, Some(about.len())));
-    }
-    let mut bytes = Vec::with_capacity(usize::try_from(about.len()).unwrap_or(0));
-    // The file may grow after its size was checked.
-    let file = fs::File::open(path).map_err(unreadable)?;
-    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(too_large(path, None));
-    }
+    let bytes = watchbell_outside::read(path, FILE_BYTES_MAX).map_err(|error| match error {
+        ReadError::NotAFile(what) => fault(path, format!("is not a file but {what}")),
+        ReadError::TooLarge { bytes, .. } => too_large(path, bytes),
+        error => fault(path, format!("cannot be read: {error}")),
+    })?;
     String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
         let before = &error.as_bytes()[..offset];
@@ -111,81 +120,4 @@ fn too_large(path: &Path, bytes: Option<u64>) -> Diagnostic {
     let size = bytes.map_or_else(String::new, |bytes| format!(" ({} MiB)", bytes / (1024 * 1024)));
     fault(path, format!("is larger than 1 MiB{size}"))
         .hint("a manifest holds one rule; keep other files out of the folder of rules")
-}
-
-struct Walk<'a> {
-    root: &'a Path,
-    /// Looks for test files instead of manifests.
-    tests: bool,
-    /// The real paths of the folders that we are in: following a link to one of them would never end.
-    above: Vec<PathBuf>,
-    found: Vec<PathBuf>,
-    faults: &'a mut Vec<Diagnostic>,
-}
-
-impl Walk<'_> {
-    fn folder(&mut self, folder: &Path) {
-        let real = match folder.canonicalize() {
-            Ok(real) => real,
-            Err(error) => return self.unreadable(folder, &error),
-        };
-        if self.above.contains(&real) {
-            self.faults.push(
-                fault(folder, "is a link to a folder that contains it")
-                    .hint("remove the link; a folder of rules must not contain itself"),
-            );
-            return;
-        }
-        if self.above.len() >= FOLDERS_MAX {
-            self.faults.push(fault(folder, format!("is nested more than {FOLDERS_MAX} folders deep")));
-            return;
-        }
-        let entries = match fs::read_dir(folder) {
-            Ok(entries) => entries,
-            Err(error) => return self.unreadable(folder, &error),
-        };
-        let mut paths = Vec::new();
-        for entry in entries {
-            match entry {
-                Ok(entry) => paths.push(entry.path()),
-                Err(error) => self.unreadable(folder, &error),
-            }
-        }
-        paths.sort();
-        self.above.push(real);
-        for path in paths {
-            self.entry(&path);
-        }
-        self.above.pop();
-    }
-
-    fn entry(&mut self, path: &Path) {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        // Editors and Kubernetes volume mounts keep their own files in hidden entries.
-        if name.starts_with('.') || path == self.root.join("environments") {
-            return;
-        }
-        let manifest =
-            (name.ends_with(".yaml") || name.ends_with(".yml")) && is_test_file(path) == self.tests;
-        match fs::metadata(path) {
-            Ok(about) if about.is_dir() => self.folder(path),
-            Ok(_) if manifest => self.found.push(path.to_path_buf()),
-            Ok(_) => {}
-            Err(error) if manifest || is_loop(&error) => self.unreadable(path, &error),
-            Err(_) => {}
-        }
-    }
-
-    fn unreadable(&mut self, path: &Path, error: &std::io::Error) {
-        self.faults.push(if is_loop(error) {
-            fault(path, "is a symbolic link loop").hint("remove the link")
-        } else {
-            fault(path, format!("cannot be read: {}", words(error)))
-        });
-    }
-}
-
-fn is_loop(error: &std::io::Error) -> bool {
-    const ELOOP: i32 = 40;
-    error.raw_os_error() == Some(ELOOP) || error.to_string().contains("symbolic link")
 }

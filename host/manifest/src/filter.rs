@@ -1,104 +1,70 @@
 //! What `filter:` may contain: Lucene query-string syntax, a Query DSL map, or a list of both.
 use serde_json::{Value, json};
+use watchbell_confine::{Scope, is_query, queries};
 
 use crate::overlay::{Spans, join};
 use crate::report::{Diagnostic, list, nearest};
 
-/// Queries of Elasticsearch and OpenSearch that select documents.
-const QUERIES: &[&str] = &[
-    "bool",
-    "boosting",
-    "combined_fields",
-    "constant_score",
-    "dis_max",
-    "distance_feature",
-    "exists",
-    "function_score",
-    "fuzzy",
-    "geo_bounding_box",
-    "geo_distance",
-    "geo_polygon",
-    "geo_shape",
-    "has_child",
-    "has_parent",
-    "ids",
-    "intervals",
-    "match",
-    "match_all",
-    "match_bool_prefix",
-    "match_none",
-    "match_phrase",
-    "match_phrase_prefix",
-    "more_like_this",
-    "multi_match",
-    "nested",
-    "parent_id",
-    "percolate",
-    "prefix",
-    "query_string",
-    "range",
-    "rank_feature",
-    "regexp",
-    "script",
-    "script_score",
-    "semantic",
-    "shape",
-    "simple_query_string",
-    "span_containing",
-    "span_first",
-    "span_multi",
-    "span_near",
-    "span_not",
-    "span_or",
-    "span_term",
-    "span_within",
-    "term",
-    "terms",
-    "terms_set",
-    "wildcard",
-    "wrapper",
-];
+/// Reads a rule's filter.
+pub(crate) struct Reader<'a, 'd> {
+    pub(crate) spans: &'a Spans,
+    pub(crate) faults: &'d mut Vec<Diagnostic>,
+    /// What it may reach.
+    pub(crate) scope: &'a Scope,
+    /// The rule's cluster.
+    pub(crate) cluster: &'a str,
+}
 
-/// Checks a filter and turns it into Query DSL. `None` if it is invalid or absent.
-pub(crate) fn read(
-    filter: &Value,
-    pointer: &str,
-    spans: &Spans,
-    faults: &mut Vec<Diagnostic>,
-) -> Option<Value> {
-    if spans.is_bad(pointer) {
-        return None;
+impl Reader<'_, '_> {
+    /// Checks a filter and turns it into Query DSL. `None` if it is invalid or absent.
+    pub(crate) fn read(&mut self, filter: &Value, pointer: &str) -> Option<Value> {
+        if self.spans.is_bad(pointer) {
+            return None;
+        }
+        match filter {
+            Value::String(text) => {
+                if let Err((message, hint)) = lucene(text) {
+                    self.faults.push(
+                        Diagnostic::error(self.spans.value(pointer), format!("the filter {message}"))
+                            .hint(hint),
+                    );
+                    return None;
+                }
+                Some(json!({ "query_string": { "query": text } }))
+            }
+            Value::Object(_) => {
+                let before = self.faults.len();
+                query(filter, pointer, self.spans, self.faults);
+                if self.faults.len() == before {
+                    self.confine(filter, pointer);
+                }
+                (self.faults.len() == before).then(|| filter.clone())
+            }
+            Value::Array(items) => {
+                let clauses: Vec<Value> = (items.iter().enumerate())
+                    .filter_map(|(index, item)| match item {
+                        // The schema has reported nested lists.
+                        Value::Array(_) => None,
+                        item => self.read(item, &format!("{pointer}/{index}")),
+                    })
+                    .collect();
+                match clauses.len() {
+                    0 => None,
+                    1 => clauses.into_iter().next(),
+                    _ => Some(json!({ "bool": { "filter": clauses } })),
+                }
+            }
+            _ => None,
+        }
     }
-    match filter {
-        Value::String(text) => {
-            if let Err((message, hint)) = lucene(text) {
-                faults.push(
-                    Diagnostic::error(spans.value(pointer), format!("the filter {message}")).hint(hint),
-                );
-                return None;
-            }
-            Some(json!({ "query_string": { "query": text } }))
-        }
-        Value::Object(_) => {
-            let before = faults.len();
-            query(filter, pointer, spans, faults);
-            (faults.len() == before).then(|| filter.clone())
-        }
-        Value::Array(items) => {
-            let clauses: Vec<Value> = (items.iter().enumerate())
-                .filter_map(|(index, item)| match item {
-                    // The schema has reported nested lists.
-                    Value::Array(_) => None,
-                    item => read(item, &format!("{pointer}/{index}"), spans, faults),
-                })
-                .collect();
-            match clauses.len() {
-                0 => None,
-                1 => clauses.into_iter().next(),
-                _ => Some(json!({ "bool": { "filter": clauses } })),
-            }
-        }
-        _ => None,
+
+    /// Reports what reaches beyond the rule's index.
+    fn confine(&mut self, filter: &Value, pointer: &str) {
+        let Err(refused) = self.scope.query(filter) else { return };
+        let pointer = format!("{pointer}{}", refused.pointer());
+        let message = format!("`{}` {}", crate::schema::path(&pointer), refused.reason);
+        let remedy = refused.remedy(&format!("the cluster `{}`", self.cluster));
+        self.faults.push(Diagnostic::error(self.spans.key(&pointer), message).hint(remedy));
     }
 }
 
@@ -123,7 +89,7 @@ fn query(value: &Value, pointer: &str, spans: &Spans, faults: &mut Vec<Diagnosti
     };
     if map.len() > 1 {
         let names = list(map.keys());
-        let unknown = map.keys().any(|key| !QUERIES.contains(&key.as_str()));
+        let unknown = map.keys().any(|key| !is_query(key));
         let hint = if unknown {
             "write one query, for example `term: { status: 500 }`, or Lucene syntax in quotes"
         } else {
@@ -139,8 +105,8 @@ fn query(value: &Value, pointer: &str, spans: &Spans, faults: &mut Vec<Diagnosti
         return;
     }
     let below = join(pointer, name);
-    if !QUERIES.contains(&name.as_str()) {
-        let hint = match (name.as_str(), nearest(name, QUERIES.iter().copied())) {
+    if !is_query(name) {
+        let hint = match (name.as_str(), nearest(name, queries())) {
             ("query", _) => "remove `query:` and write its contents".to_string(),
             (_, Some(near)) => format!("did you mean `{near}`?"),
             (field, None) => format!("to compare the field `{field}`, write `term: {{ {field}: … }}`"),

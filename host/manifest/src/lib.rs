@@ -35,7 +35,7 @@ pub use load::{load, load_environment};
 pub use modules::{Identity, ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo};
 pub use options::Options;
 pub use render::{Difference, diff, differences, render};
-pub use report::{Diagnostic, Level, Place, Report, nearest};
+pub use report::{Diagnostic, Level, Place, Report, TextPlace, nearest};
 pub use rule_limits::RuleLimits;
 pub use schema::{schema_environment, schema_rule, schema_test};
 pub use secret::{Secret, SecretFault, SecretOr, SecretRef};

@@ -9,6 +9,10 @@ pub(crate) const DEPTH_MAX: usize = 64;
 pub(crate) const NODES_MAX: usize = 100_000;
 /// Manifests below one root.
 pub(crate) const FILES_MAX: usize = 20_000;
+/// Files and folders of any name below one root.
+pub(crate) const ENTRIES_MAX: usize = 200_000;
+/// Bytes of a certificate authority's file, or of a client certificate's.
+pub(crate) const PEM_BYTES_MAX: u64 = 1024 * 1024;
 /// Nesting depth of folders.
 pub(crate) const FOLDERS_MAX: usize = 16;
 /// Bytes of a module that a manifest names by path.
@@ -23,6 +27,10 @@ pub(crate) const GRID_MAX: Duration = Duration::from_hours(24 * 7);
 pub(crate) const MEMORY_BYTES_MAX: u64 = 4 << 30;
 /// The most bytes that a manifest may allow a rule to keep, and to return from one run.
 pub(crate) const KEPT_BYTES_MAX: u64 = 512 << 20;
+/// Bytes of one response of a cluster: by default, at least and at most.
+pub(crate) const PAGE_BYTES: u64 = 64 << 20;
+pub(crate) const PAGE_BYTES_MIN: u64 = 64 << 10;
+pub(crate) const PAGE_BYTES_MAX: u64 = 1 << 30;
 /// The longest time that a manifest may allow one run, or one call of a module.
 pub(crate) const RUN_MAX: Duration = Duration::from_hours(24);
 /// Errors that one report shows; the rest are counted.

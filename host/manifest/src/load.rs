@@ -1,17 +1,17 @@
 //! The whole process, in order: files, trees, tokens, schema, binding.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use crate::bind::doc::Doc;
-use crate::bind::{self, Bench};
+use crate::bind::{self, Bench, module_file};
 use crate::options::Options;
 use crate::overlay::{self, json as to_json};
-use crate::report::{Diagnostic, Level, Place, nearest, suggest};
+use crate::report::{Diagnostic, Level, Place, may_hint, nearest, suggest};
 use crate::tokens::Tokens;
 use crate::tree::{Data, Entry, Node, parse};
-use crate::{Bundle, Environment, Modules, Report, files};
+use crate::{Bundle, Environment, ModuleRef, Modules, Report, files};
 
 /// Loads every manifest below `root`, and the environment from `root/environments`.
 ///
@@ -57,6 +57,7 @@ pub fn load(root: &Path, options: &Options<'_>, modules: &dyn Modules) -> Result
         }
     }
     unknown_overrides(overrides.as_ref(), &names, &mut faults);
+    modules.expect(&expected(&rules, environment.as_ref(), modules));
     let mut bound = Vec::new();
     for (path, mut node) in rules {
         // Without an environment every token would be unknown: one error says more than a hundred.
@@ -86,6 +87,29 @@ pub fn load(root: &Path, options: &Options<'_>, modules: &dyn Modules) -> Result
         }
         _ => Err(Report::new(faults)),
     }
+}
+
+/// The files of modules that rules name literally, with their digests, where the environment allows them.
+fn expected(
+    rules: &[(PathBuf, Node)],
+    environment: Option<&Environment>,
+    modules: &dyn Modules,
+) -> Vec<ModuleRef> {
+    let policy = environment.and_then(|environment| environment.plugins.as_ref());
+    let allowed = |module: &ModuleRef| {
+        policy.is_none_or(|policy| modules.identity(module).is_ok_and(|identity| policy.allows(&identity)))
+    };
+    let named = rules.iter().filter_map(|(path, node)| {
+        let text = |key: &str| {
+            node.entries().iter().find(|entry| entry.key == key).and_then(|entry| match &entry.value.data {
+                Data::Scalar(Value::String(text)) => Some(text.as_str()),
+                _ => None,
+            })
+        };
+        module_file(text("use")?, text("sha256")?, path)
+    });
+    let named: BTreeSet<ModuleRef> = named.collect();
+    named.into_iter().filter(allowed).collect()
 }
 
 /// Loads only the environment, for commands that need no rules; manifests are not checked.
@@ -132,11 +156,15 @@ fn layers(home: &Path, options: &Options<'_>, faults: &mut Vec<Diagnostic>) -> O
     (faults.len() == before && !found.is_empty()).then_some(found)
 }
 
+/// Environments among which the one that was meant is looked for.
+const NAMES_MAX: usize = 1_000;
+
 fn missing(home: &Path, name: &str) -> Diagnostic {
     let mut known: Vec<String> = std::fs::read_dir(home)
         .into_iter()
         .flatten()
         .flatten()
+        .take(NAMES_MAX)
         .filter_map(|entry| {
             let name = entry.file_name().to_string_lossy().into_owned();
             name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml")).map(str::to_string)
@@ -145,7 +173,7 @@ fn missing(home: &Path, name: &str) -> Diagnostic {
     known.sort();
     let fault = files::fault(&home.join(format!("{name}.yaml")), format!("there is no environment `{name}`"));
     if name == "default" {
-        return fault.hint(
+        return fault.example(
             "`default.yaml` is always loaded: put what all environments share there, for example\n\
              clusters: { main: { nodes: [\"http://localhost:9200\"] } }",
         );
@@ -244,7 +272,8 @@ fn unknown_overrides(left: Option<&Node>, names: &BTreeMap<String, Place>, fault
         if names.contains_key(&entry.key) {
             continue; // Two manifests with one name, which has been reported.
         }
-        let near = nearest(&entry.key, names.keys().map(String::as_str));
+        let known = || names.keys().map(String::as_str);
+        let near = may_hint(faults).then(|| nearest(&entry.key, known())).flatten();
         let hint = near.map_or_else(
             || "remove it, or add the rule".to_string(),
             |near| format!("did you mean `{near}`?"),

@@ -18,6 +18,10 @@ pub trait Modules {
     /// There is no such module, or it cannot be loaded.
     fn rule(&self, module: &ModuleRef) -> Result<RuleModuleInfo, ModuleFault>;
 
+    /// Loads rule modules that will be asked for, several at once: a large one takes seconds to compile. What cannot be
+    /// loaded is told when it is asked for.
+    fn expect(&self, _modules: &[ModuleRef]) {}
+
     /// The module's digest and signatures, before any of it runs: an environment may allow only some modules. Called
     /// only for modules that are not built in.
     ///

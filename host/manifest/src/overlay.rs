@@ -3,7 +3,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use crate::report::Place;
+use crate::report::{Place, TextPlace};
 use crate::tree::{Data, Entry, Node};
 
 /// Merges one environment over another: maps merge, everything else is replaced, and of alternatives the upper layer's
@@ -58,19 +58,23 @@ fn lay(base: Node, over: Node, path: &mut Vec<String>) -> Node {
             Node { data: Data::Map(upper), .. },
         ) if !whole => {
             under.retain(|known| !ousted(path, &known.key, &upper));
+            let places: HashMap<String, usize> =
+                under.iter().enumerate().map(|(at, known)| (known.key.clone(), at)).collect();
+            let mut merged: Vec<Option<Entry>> = under.into_iter().map(Some).collect();
             for entry in upper {
-                match under.iter().position(|known| known.key == entry.key) {
-                    Some(at) => {
-                        let known = under.remove(at);
+                let at = places.get(&entry.key).copied();
+                match at.and_then(|at| Some((at, merged[at].take()?))) {
+                    Some((at, known)) => {
                         path.push(entry.key.clone());
                         let value = lay(known.value, entry.value, path);
                         path.pop();
-                        under.insert(at, Entry { key: entry.key, place: entry.place, value });
+                        merged[at] = Some(Entry { key: entry.key, place: entry.place, value });
                     }
-                    None => under.push(entry),
+                    None => merged.push(Some(entry)),
                 }
             }
-            Node { data: Data::Map(under), place, literal, written, doubtful }
+            let merged = merged.into_iter().flatten().collect();
+            Node { data: Data::Map(merged), place, literal, written, doubtful }
         }
         (_, over) => over,
     }
@@ -168,15 +172,16 @@ impl Spans {
     /// The position in the file of a line and column (from 1) in `text`, which is the value at `pointer`. Only a `|`
     /// block keeps the lines of its file; for other strings this is where they begin.
     pub(crate) fn within(&self, pointer: &str, text: &str, line: u32, column: u32) -> Place {
-        let mut place = self.value(pointer).clone();
-        if !self.spots.get(pointer).is_some_and(|spot| spot.literal) {
-            return place;
+        self.text(pointer, text).at(line, column)
+    }
+
+    /// The position of the text at `pointer`, for positions within it.
+    pub(crate) fn text(&self, pointer: &str, text: &str) -> TextPlace {
+        TextPlace {
+            value: self.value(pointer).clone(),
+            is_literal: self.spots.get(pointer).is_some_and(|spot| spot.literal),
+            empty: (text.len() - text.trim_start_matches('\n').len()) as u32,
         }
-        // The parser reports the first non-empty line of a block.
-        let empty = text.len() - text.trim_start_matches('\n').len();
-        place.line += line.saturating_sub(1 + empty as u32);
-        place.column += column - 1;
-        place
     }
 
     fn nearest(&self, pointer: &str) -> Option<&Spot> {

@@ -1,10 +1,11 @@
 //! Documents as written. They have passed their schemas; only `bind` uses these types.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use watchbell_confine::Grant;
 use watchbell_contract::{Duration, Severity, TextFormat};
 
 use crate::units;
@@ -61,6 +62,7 @@ pub(crate) struct Limits {
     pub(crate) output: Option<Size>,
     pub(crate) time: Option<Span>,
     pub(crate) deadline: Option<Span>,
+    pub(crate) episodes: Option<usize>,
 }
 
 #[derive(Deserialize)]
@@ -165,8 +167,11 @@ pub(crate) struct Cluster {
     pub(crate) gzip: Option<bool>,
     pub(crate) concurrency: Option<usize>,
     pub(crate) page_hits: Option<usize>,
+    pub(crate) page_bytes: Option<Size>,
     pub(crate) timeout: Option<Span>,
     pub(crate) indices: Option<Vec<String>>,
+    #[serde(default)]
+    pub(crate) allow: BTreeSet<Grant>,
     pub(crate) kibana: Option<String>,
 }
 

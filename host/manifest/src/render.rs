@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 
 use serde::Serialize;
 use serde_json::Value;
+use watchbell_outside::{is_hidden, json, line};
 
 use crate::Bundle;
 use crate::tree::plain_value;
@@ -14,7 +15,7 @@ pub fn render(bundle: &Bundle) -> String {
     yaml(&bundle.environment.effective, 0, &mut out);
     for rule in &bundle.rules {
         // Writing to a string cannot fail.
-        let _ = write!(out, "---\n# {}\n", rule.source.display());
+        let _ = write!(out, "---\n# {}\n", line(&rule.source.display().to_string()));
         yaml(&rule.effective, 0, &mut out);
     }
     out
@@ -66,7 +67,8 @@ impl fmt::Display for Difference {
             Some(value) => value.to_string(),
         };
         let dot = if self.path.is_empty() { "" } else { ": " };
-        write!(f, "{}{dot}{}: {} -> {}", self.subject, self.path, show(&self.a), show(&self.b))
+        let (subject, path) = (line(&self.subject), line(&self.path));
+        write!(f, "{subject}{dot}{path}: {} -> {}", json(&show(&self.a)), json(&show(&self.b)))
     }
 }
 
@@ -181,9 +183,7 @@ fn is_block(text: &str) -> bool {
     body.contains('\n')
         && !body.starts_with([' ', '\n', '\t'])
         && !body.ends_with('\n')
-        && text
-            .chars()
-            .all(|c| c == '\n' || (!c.is_control() && !matches!(c, '\u{FEFF}' | '\u{2028}' | '\u{2029}')))
+        && text.chars().all(|c| c == '\n' || !is_hidden(c))
 }
 
 /// Unquoted where it cannot be mistaken for anything else.
@@ -192,5 +192,5 @@ fn word(text: &str) -> String {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-' | '/'))
         && plain_value(text).is_ok_and(|value| value.is_string())
         && !matches!(text.to_ascii_lowercase().as_str(), "yes" | "no" | "on" | "off" | "y" | "n");
-    if plain { text.to_string() } else { Value::String(text.to_string()).to_string() }
+    if plain { text.to_string() } else { json(&Value::String(text.to_string()).to_string()).into_owned() }
 }

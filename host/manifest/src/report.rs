@@ -3,6 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
+use watchbell_outside::line;
 
 use crate::limits::DIAGNOSTICS_MAX;
 
@@ -59,6 +60,29 @@ impl Place {
     }
 }
 
+/// The position of a text that a file holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextPlace {
+    pub(crate) value: Place,
+    /// Whether the file holds the text's lines as they are.
+    pub(crate) is_literal: bool,
+    /// The empty lines at the start: the parser reports the first line of a block that is not empty.
+    pub(crate) empty: u32,
+}
+
+impl TextPlace {
+    /// The position of a line and a column within the text, both from 1; that of the text if its lines are not those of
+    /// the file.
+    pub fn at(&self, line: u32, column: u32) -> Place {
+        let mut place = self.value.clone();
+        if self.is_literal {
+            place.line += line.saturating_sub(1 + self.empty);
+            place.column += column.saturating_sub(1);
+        }
+        place
+    }
+}
+
 impl Diagnostic {
     pub(crate) fn error(place: &Place, message: impl Into<String>) -> Self {
         Self {
@@ -79,13 +103,20 @@ impl Diagnostic {
         self
     }
 
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+    /// On one line: it may name what others wrote.
+    pub(crate) fn hint(mut self, hint: impl AsRef<str>) -> Self {
+        self.hint = Some(line(hint.as_ref()).into_owned());
+        self
+    }
+
+    /// A hint of our own words, which may have several lines.
+    pub(crate) fn example(mut self, hint: &str) -> Self {
+        self.hint = Some(hint.to_owned());
         self
     }
 
     pub(crate) fn maybe_hint(mut self, hint: Option<String>) -> Self {
-        self.hint = hint.or(self.hint);
+        self.hint = hint.map(|hint| line(&hint).into_owned()).or(self.hint);
         self
     }
 }
@@ -116,9 +147,10 @@ impl fmt::Display for Diagnostic {
             Level::Error => "error",
             Level::Warning => "warning",
         };
-        write!(f, "{level}: {}: {}", self.place, self.message)?;
+        // Names of files, keys and values are what others wrote.
+        write!(f, "{level}: {}: {}", line(&self.place.to_string()), line(&self.message))?;
         for note in &self.notes {
-            write!(f, "\n  {note}")?;
+            write!(f, "\n  {}", line(note))?;
         }
         if let Some(hint) = &self.hint {
             write!(f, "\n\nhint: {hint}")?;
@@ -143,23 +175,41 @@ impl fmt::Display for Report {
     }
 }
 
+/// The work of one search for a name, in letters of one name times letters of the other: what comparing takes in time
+/// and memory. A file of names without end would otherwise take hours to be told that none of them exists.
+const LETTER_PAIRS_MAX: usize = 1 << 18;
+
 /// The candidate that `typed` most likely meant, if any: for every "did you mean".
 ///
 /// It is at most one edit away, and one more for every four letters of the longer name: a long name may hold several
-/// slips, and a short one is not taken for another. Or it begins with `typed`, of three letters at least.
+/// slips, and a short one is not taken for another. Or it begins with `typed`, of three letters at least. Some 600
+/// names of 20 letters are compared; further ones are not.
 pub fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let letters = typed.chars().count();
-    candidates
-        .into_iter()
-        .filter_map(|candidate| {
-            let of_candidate = candidate.chars().count();
-            let distance = strsim::damerau_levenshtein(typed, candidate);
-            let near = distance <= 1 + letters.max(of_candidate) / 4;
-            let begun = letters >= 3 && candidate.starts_with(typed);
-            (near || begun).then_some(((distance, letters.abs_diff(of_candidate)), candidate))
-        })
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+    let mut pairs_left = LETTER_PAIRS_MAX;
+    let mut best = None;
+    for candidate in candidates {
+        let of_candidate = candidate.chars().count();
+        // What is left to type of a name that is begun; no two names are closer than this.
+        let apart = letters.abs_diff(of_candidate);
+        let edits_max = 1 + letters.max(of_candidate) / 4;
+        let is_begun = letters >= 3 && candidate.starts_with(typed);
+        let is_compared = !is_begun && apart <= edits_max;
+        let pairs = if is_compared { letters.saturating_mul(of_candidate) } else { of_candidate };
+        let Some(left) = pairs_left.checked_sub(pairs) else { break };
+        pairs_left = left;
+        let distance = if is_compared { strsim::damerau_levenshtein(typed, candidate) } else { apart };
+        let found = (distance, apart);
+        if (is_begun || distance <= edits_max) && best.is_none_or(|(known, _)| found < known) {
+            best = Some((found, candidate));
+        }
+    }
+    best.map(|(_, candidate)| candidate)
+}
+
+/// Whether another hint may be shown: beyond a report's limit none is, and looking for it takes longest.
+pub(crate) fn may_hint(faults: &[Diagnostic]) -> bool {
+    faults.len() < DIAGNOSTICS_MAX
 }
 
 /// "did you mean `x`?", or the available names, or nothing.
@@ -176,4 +226,22 @@ pub(crate) fn suggest(typed: &str, candidates: &[&str]) -> Option<String> {
 /// `a`, `b`, `c`
 pub(crate) fn list<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> String {
     names.into_iter().map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn the_nearest_name_is_found_among_a_few_hundred() {
+        assert_eq!(nearest("tiemframe", ["count", "timeframe"]), Some("timeframe"));
+        assert_eq!(nearest("time", ["timeframe", "times"]), Some("times"));
+        assert_eq!(nearest("to", ["total"]), None);
+        let names: Vec<String> = (0..100_000).map(|n| format!("a-name-of-twenty-{n:04}")).collect();
+        let names = || names.iter().map(String::as_str);
+        assert_eq!(nearest("a-name-of-twenty-0300", names()), Some("a-name-of-twenty-0300"));
+        assert_eq!(nearest("a-mane-of-twenty-0007", names()), Some("a-name-of-twenty-0007"));
+        let long = ["x".repeat(1_000_000)];
+        assert_eq!(nearest(&"y".repeat(1_000_000), long.iter().map(String::as_str)), None);
+    }
 }

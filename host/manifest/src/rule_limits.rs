@@ -1,7 +1,7 @@
 //! Limits that a manifest or an environment sets.
 use watchbell_contract::Duration;
 
-/// Limits on a rule's module and runs.
+/// Limits on a rule's module, runs and episodes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RuleLimits {
     pub memory_bytes: Option<u64>,
@@ -11,6 +11,8 @@ pub struct RuleLimits {
     pub time: Option<Duration>,
     /// Wall-clock time of a whole run, queries included.
     pub deadline: Option<Duration>,
+    /// Open episodes.
+    pub episodes: Option<usize>,
 }
 
 impl RuleLimits {
@@ -22,6 +24,7 @@ impl RuleLimits {
             output_bytes: self.output_bytes.or(under.output_bytes),
             time: self.time.or(under.time),
             deadline: self.deadline.or(under.deadline),
+            episodes: self.episodes.or(under.episodes),
         }
     }
 }

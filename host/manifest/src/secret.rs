@@ -1,11 +1,12 @@
 //! References to secrets. An environment never contains the secret itself.
 use std::fmt;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
+
+use watchbell_outside::ReadError;
 
 use crate::limits::{SECRET_BYTES_MAX, SECRET_WAIT_MAX};
 
@@ -29,7 +30,7 @@ pub enum SecretFault {
     #[error("the variable `{0}` is not set")]
     NotSet(String),
     #[error("cannot read `{path}`")]
-    Unreadable { path: PathBuf, source: std::io::Error },
+    Unreadable { path: PathBuf, source: ReadError },
     #[error("cannot run `{program}`")]
     NotRun { program: String, source: std::io::Error },
     #[error("`{program}` failed: {status}")]
@@ -51,11 +52,10 @@ impl SecretRef {
         let bytes = match self {
             Self::Env(name) => env(name).ok_or_else(|| SecretFault::NotSet(name.clone()))?.into_bytes(),
             Self::File(path) => {
-                let unreadable = |source| SecretFault::Unreadable { path: path.clone(), source };
-                let file = File::open(path).map_err(unreadable)?;
-                let mut bytes = Vec::new();
-                file.take(SECRET_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-                bytes
+                watchbell_outside::read(path, SECRET_BYTES_MAX).map_err(|error| match error {
+                    ReadError::TooLarge { .. } => SecretFault::TooLarge(self.to_string()),
+                    source => SecretFault::Unreadable { path: path.clone(), source },
+                })?
             }
             Self::Exec(command) => output(command, SECRET_WAIT_MAX)?,
         };

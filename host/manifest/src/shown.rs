@@ -2,7 +2,7 @@
 mod fields; // field names, and what is below them
 
 use serde_json::Value;
-use watchbell_pipeline::text::{Name, NameKind};
+use watchbell_text::{Name, NameKind};
 
 use crate::report::list;
 use crate::{BoundRule, Bundle, Diagnostic, Place};

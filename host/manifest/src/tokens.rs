@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::report::{Diagnostic, Place, suggest};
+use crate::report::{Diagnostic, Place, may_hint, nearest, suggest};
 use crate::source::{Piece, is_name};
 use crate::tree::{Data, Entry, Node, plain_value};
 
@@ -114,7 +114,7 @@ impl Tokens {
         let known: Vec<&str> = self.mentioned.iter().map(String::as_str).collect();
         for (name, token) in &self.values {
             if !self.mentioned.contains(name) {
-                let near = crate::report::nearest(name, known.iter().copied());
+                let near = may_hint(faults).then(|| nearest(name, known.iter().copied())).flatten();
                 let hint = match near {
                     Some(near) => format!("remove it; manifests mention `@@{near}@@`"),
                     None => "remove it, or use it in a manifest".to_string(),
@@ -138,8 +138,8 @@ impl Tokens {
             }
             Some(token) => Some(token),
             None => {
-                let known: Vec<&str> = self.values.keys().map(String::as_str).collect();
-                let near = crate::report::nearest(name, known.iter().copied());
+                let known = || self.values.keys().map(String::as_str);
+                let near = may_hint(faults).then(|| nearest(name, known())).flatten();
                 let hint = match (near, &self.home) {
                     (Some(near), _) => format!("did you mean `@@{near}@@`?"),
                     (None, Some(home)) => format!("define `{name}` under `tokens:` in {home}"),

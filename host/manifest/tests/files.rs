@@ -85,12 +85,20 @@ fn links_in_a_circle_are_told() {
 }
 
 #[test]
-fn links_that_lead_somewhere_are_followed() {
+fn links_are_followed_within_the_folder_and_not_out_of_it() {
     let root = bundle();
-    let other = tempfile::tempdir().unwrap();
-    fs::write(other.path().join("b.yaml"), RULE.replace("name: a", "name: b")).unwrap();
-    symlink(other.path(), root.path().join("shared")).unwrap();
+    // As a volume of a ConfigMap has them.
+    fs::create_dir(root.path().join("..data")).unwrap();
+    fs::write(root.path().join("..data/b.yaml"), RULE.replace("name: a", "name: b")).unwrap();
+    symlink("..data/b.yaml", root.path().join("b.yaml")).unwrap();
     assert_eq!(told(root.path(), "default"), "2 rules");
+    let other = tempfile::tempdir().unwrap();
+    fs::write(other.path().join("c.yaml"), RULE.replace("name: a", "name: c")).unwrap();
+    symlink(other.path(), root.path().join("shared")).unwrap();
+    assert_eq!(
+        told(root.path(), "default"),
+        "error: rules/shared: is a link that leads out of the folder\n\nhint: copy or mount what it leads to into the folder"
+    );
 }
 
 #[test]
@@ -144,4 +152,51 @@ fn a_folder_of_rules_that_is_not_there_is_one_fault_with_a_way_out() {
         told.contains("for example\nclusters: { main: { nodes: [\"http://localhost:9200\"] } }"),
         "{told}"
     );
+}
+
+/// What two names have in common takes the product of their lengths to find out, in time and in memory.
+#[test]
+fn names_of_any_length_and_number_are_told_in_bounded_time() {
+    let root = bundle();
+    let long = |letter: &str| letter.repeat(400_000);
+    let defined = format!("{ENVIRONMENT}tokens: {{ {}: 1 }}\n", long("a"));
+    fs::write(root.path().join("environments/default.yaml"), defined).unwrap();
+    fs::write(root.path().join("rule.yaml"), format!("{RULE}owner: \"@@{}@@\"\n", long("b"))).unwrap();
+    let report = told(root.path(), "default");
+    assert!(report.contains("error: rules/rule.yaml") && report.contains("unknown token `bbbb"), "told");
+
+    let many = |of: &dyn Fn(usize) -> String| (0..30_000).map(of).collect::<String>();
+    let defined = many(&|n| format!("  defined-token-{n}: 1\n"));
+    fs::write(root.path().join("environments/default.yaml"), format!("{ENVIRONMENT}tokens:\n{defined}"))
+        .unwrap();
+    let mentioned = many(&|n| format!("- \"@@mentioned-{n}@@\"\n"));
+    fs::write(root.path().join("rule.yaml"), format!("{RULE}params:\n{mentioned}")).unwrap();
+    let report = told(root.path(), "default");
+    assert!(report.contains("the token `defined-token-0` is not used"), "told");
+    let end = report.lines().last().unwrap_or_default();
+    assert!(end.ends_with("and 59001 more"), "{end}");
+}
+
+/// As wide as a file may be: nothing may take the square of it.
+#[test]
+fn wide_documents_are_told_in_bounded_time() {
+    let keys = |indent: &str| (0..45_000).map(|n| format!("{indent}k{n}: 1\n")).collect::<String>();
+    for (rule, default, prod) in [
+        (format!("{RULE}{}", keys("")), ENVIRONMENT.to_owned(), String::new()),
+        (format!("{RULE}params:\n{}", keys("  ")), ENVIRONMENT.to_owned(), String::new()),
+        (RULE.to_owned(), format!("{ENVIRONMENT}wide:\n{}", keys("  ")), format!("wide:\n{}", keys("  "))),
+        (RULE.to_owned(), ENVIRONMENT.to_owned(), format!("rules:\n  a:\n    params:\n{}", keys("      "))),
+    ] {
+        let root = bundle();
+        fs::write(root.path().join("rule.yaml"), rule).unwrap();
+        fs::write(root.path().join("environments/default.yaml"), default).unwrap();
+        fs::write(root.path().join("environments/prod.yaml"), &prod).unwrap();
+        let environment = if prod.is_empty() { "default" } else { "prod" };
+        let report = told(root.path(), environment);
+        assert!(
+            report.contains("error: ") && report.contains("unknown key"),
+            "{}",
+            &report[..report.len().min(500)]
+        );
+    }
 }

@@ -13,6 +13,9 @@ mod names; // index name expressions
 mod doc_values; // how values are shown
 mod search; // matching, order, and what is shown
 mod aggs; // aggregations
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing; // requests without a listener, for the fuzz targets
 
 use watchbell_query::{dates, document, errors, geo, mapping, query, value};
 

@@ -1,6 +1,8 @@
 //! Actions: what the shell must carry out.
 use watchbell_contract::{Duration, Intent, Timestamp, Window};
+use watchbell_text::Job;
 
+pub use crate::notifier::TextOrder;
 use crate::reason::{HoldReason, SendReason};
 use crate::record::{CommandId, Commit, Epoch, IntentId, Owned, Position, SeenSignal, StateRecord};
 use crate::spec::{DestinationName, RuleName};
@@ -22,6 +24,8 @@ pub enum Action {
     /// Take the notifier over again if it is still owned under this epoch, because a commit of this host's notifier was
     /// not written. Answer with `Input::NotifierTaken`, or `Input::NotifierNotTaken` if the store failed.
     RetakeNotifier { seen: Epoch },
+    /// Render this text, within limits on time and memory, and return it as `Input::Rendered`.
+    Render { order: TextOrder, epoch: Epoch, job: Box<Job> },
     /// Pass this message to the destination's alerter. Its claim is already committed.
     Deliver { id: IntentId, epoch: Epoch, destination: DestinationName, intent: Box<Intent> },
     /// Report this in the log and the counters. Nothing else depends on it.
@@ -76,6 +80,25 @@ pub enum Note {
         rule: RuleName,
         until: Timestamp,
     },
+    /// More keys fire than the rule's limit of open episodes allows: those beyond it share one.
+    Overflowed {
+        rule: RuleName,
+        limit: usize,
+        /// A sentence for people.
+        message: String,
+    },
+    /// Messages of the rule are left out because too many of them wait for a destination, or were.
+    Backlog {
+        rule: RuleName,
+        destination: DestinationName,
+        /// A sentence for people.
+        message: String,
+    },
+    /// No key fires beyond the rule's limit of open episodes any more.
+    WithinLimit {
+        rule: RuleName,
+        limit: usize,
+    },
     /// The rule's state is no longer usable, so it reads its history again.
     PrimesAnew {
         rule: RuleName,
@@ -124,6 +147,13 @@ pub enum Note {
         id: CommandId,
         by: String,
         refused: Option<String>,
+    },
+    /// A message is sent in plain form, because its text could not be rendered.
+    TextFailed {
+        rule: RuleName,
+        destination: DestinationName,
+        intent: IntentId,
+        reason: String,
     },
     DeliveryPostponed {
         destination: DestinationName,

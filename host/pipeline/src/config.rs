@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use watchbell_contract::Duration;
+use watchbell_contract::{Duration, Timestamp};
 
 use crate::queue::Line;
 use crate::record::{HostId, PARTITIONS};
@@ -11,6 +11,8 @@ pub struct Config {
     pub host: HostId,
     /// Included in every intent.
     pub environment: String,
+    /// When the store was made, if that is known: what happened before may have been told by a host with another store.
+    pub store_made_at: Option<Timestamp>,
     /// Maximum concurrent runs per cluster.
     pub cluster_concurrency: BTreeMap<String, usize>,
     /// For clusters not listed in `cluster_concurrency`.
@@ -52,6 +54,7 @@ impl Config {
         Self {
             host,
             environment: "default".into(),
+            store_made_at: None,
             cluster_concurrency: BTreeMap::new(),
             cluster_concurrency_default: 5,
             runs_max: 64,

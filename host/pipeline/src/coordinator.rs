@@ -128,16 +128,23 @@ impl Coordinator {
                     notifier.delivered(&intent, epoch, (outcome, recorded), context)
                 });
             }
+            Input::Rendered { order, epoch, outcome } => {
+                self.notify(|notifier, context| notifier.rendered((order, epoch), outcome, context));
+            }
             Input::Command { id, by, command } => {
                 self.notify(|notifier, context| notifier.command(id, by, command, context));
             }
-            Input::Drain => self.draining = true,
+            Input::Drain => {
+                self.draining = true;
+                self.notify(Notifier::drain);
+            }
         }
         self.hand_over();
         if !self.draining {
             self.notify(Notifier::ring_timers);
             self.start_runs();
             self.hand_over();
+            self.notify(Notifier::pick);
         }
         self.start_reading();
         self.retake_notifier();
@@ -157,8 +164,9 @@ impl Coordinator {
         }
         let run = self.queue.wakeup(|line| self.config.room(line, self.clusters()));
         let timer = self.notifier.as_ref().and_then(Notifier::next_timer);
+        let pick = self.notifier.as_ref().and_then(|notifier| notifier.next_pick(self.now));
         let retake = self.retake.map(|(at, _)| at);
-        [commit, run, timer, self.read_at(), retake].into_iter().flatten().min()
+        [commit, run, timer, pick, self.read_at(), retake].into_iter().flatten().min()
     }
 
     /// After `Input::Drain`: whether everything that was started has ended and been committed.

@@ -68,6 +68,11 @@ pub(crate) fn nonce(incarnation: &Incarnation, host: &HostId, seed: u64, turn: u
     Nonce(digest.text(&host.0).number(seed.cast_signed()).number(turn.cast_signed()).hash())
 }
 
+/// Distinguishes the keys of a rule where only their number matters.
+pub(crate) fn labels_hash(labels: &[Label]) -> u64 {
+    Parts::new("labels").labels(labels).hash()
+}
+
 /// With its instant, what makes a signal the same as another one: of levels and their ends the kind and the labels, of
 /// events the labels and the identity, by default the name of the first document. Texts and details never count.
 pub(crate) fn signal_hash(signal: &Signal) -> u64 {

@@ -32,7 +32,7 @@ impl Discover {
     }
 
     /// What `link` shows, if it was made here.
-    fn read(link: &str) -> Option<Self> {
+    pub fn read(link: &str) -> Option<Self> {
         let (program, query) = link.split_once(PATH)?;
         let mut pairs = form_urlencoded::parse(query.as_bytes());
         let (_, time) = pairs.next().filter(|(name, _)| name == "_g")?;
@@ -61,7 +61,7 @@ const PATH: &str = "/app/discover#/?";
 /// One link that shows everything that `links` show. It shows exactly that where a link of reasonable length can
 /// express it; otherwise also other documents within their span and common filter. `None` if there are no links, or if
 /// they lead to different programs or indices.
-pub(crate) fn covering<'a>(links: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub fn covering<'a>(links: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let mut links: Vec<&str> = links.into_iter().collect();
     links.sort_unstable();
     links.dedup();

@@ -56,6 +56,8 @@ pub enum CauseKind {
     Late,
     /// A rule or its texts use fields that no mapping has: a warning.
     FieldsUnmapped,
+    /// A warning: more keys of a rule fire than its limit of open episodes allows.
+    Overflow,
     /// The main loop is stuck.
     LoopStalled,
     /// No host responds.
@@ -73,6 +75,8 @@ pub struct Vitals<'a> {
     /// Causes from comparing the host's clock with the clusters', where they stop evaluation.
     pub apart: &'a [HealthCause],
     pub progress: Progress,
+    /// Why the store refuses commits, if it does.
+    pub store_fault: Option<&'a str>,
     /// Maximum concurrent requests per cluster.
     pub concurrency: &'a BTreeMap<String, usize>,
 }
@@ -101,6 +105,7 @@ impl CauseKind {
             Self::Priming => "priming",
             Self::Late => "late",
             Self::FieldsUnmapped => "fields_unmapped",
+            Self::Overflow => "overflow",
             Self::LoopStalled => "loop_stalled",
             Self::Silent => "silent",
             Self::More => "more",

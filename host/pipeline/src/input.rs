@@ -5,11 +5,13 @@ use watchbell_contract::{Duration, Finding, Receipt, RecordedCall, Refusal};
 
 use crate::action::RunId;
 use crate::fault::RunFault;
+use crate::notifier::TextOrder;
 use crate::record::{
     BundleRef, Command, CommandId, Epoch, IntentId, Lost, Nonce, NotifierSnapshot, PartitionSnapshot,
     TransitionRecord,
 };
 use crate::spec::{DestinationSpec, RuleSpec};
+use watchbell_text::Text;
 
 /// What happened.
 #[derive(Clone, Debug)]
@@ -40,6 +42,9 @@ pub enum Input {
         outcome: Result<Receipt, Refusal>,
         recorded: Vec<RecordedCall>,
     },
+    /// An `Action::Render` that was ordered under this epoch has ended. `Err` says why there is no text: the message is
+    /// sent in plain form.
+    Rendered { order: TextOrder, epoch: Epoch, outcome: Result<Text, String> },
     /// A person's command. It is applied once, however often it is received.
     Command { id: CommandId, by: String, command: Command },
     /// Start nothing new; `Coordinator::is_drained` says when everything that was started has ended.

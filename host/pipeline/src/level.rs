@@ -1,14 +1,17 @@
 //! What rules found, per set of labels, from first signal to end. Levels hold and lapse on the data's clock: time that
 //! was not evaluated does not count.
+pub(crate) mod overflow; // keys beyond the rule's limit of open episodes
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use watchbell_contract::{Duration, Label, Severity, Signal, SignalKind, Timestamp};
+use watchbell_contract::{Duration, Label, Severity, Signal, SignalKind, Timestamp, Window};
 
 use crate::digest;
 use crate::grid::Grid;
-use crate::record::{Change, Ending, Incarnation, LastSignal, Level, Occurrence};
+use crate::record::{Change, Ending, EpisodeId, Incarnation, LastSignal, Level, Occurrence, Overflow};
 use crate::signals::{self, LinkedSignal};
 use crate::spec::RuleSpec;
+use overflow::Admission;
 
 /// A rule's open levels.
 pub(crate) type Open = BTreeMap<Vec<Label>, Level>;
@@ -19,9 +22,21 @@ pub(crate) type Unwritten = BTreeMap<Vec<Label>, Option<f64>>;
 /// People see no difference if a level grows or shrinks by less than this share of its value.
 const CHANGE_MIN: f64 = 0.1;
 
+/// What a rule holds.
+pub(crate) struct Held<'a> {
+    pub(crate) open: &'a mut Open,
+    pub(crate) unwritten: &'a mut Unwritten,
+    pub(crate) overflow: &'a mut Overflow,
+}
+
+/// How much text a rule's open levels may have together before what is new is kept in short.
+const TEXT_BYTES_MAX: usize = 16 << 20;
+
 /// What one window changed.
 #[derive(Debug, Default)]
 struct Changes {
+    /// Levels that began, whether they still hold or not.
+    begun: BTreeSet<EpisodeId>,
     /// Open levels that are new or different.
     touched: BTreeSet<Vec<Label>>,
     /// Levels whose value is nearly unchanged.
@@ -35,29 +50,45 @@ struct Changes {
 /// The rule's position in window time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WindowClock {
-    /// The end of the window that brought the signals.
-    pub(crate) window_end: Timestamp,
-    /// Time before this is not evaluated again.
-    pub(crate) settled: Timestamp,
+    /// The window that brought the signals. Time before its `settled` is not evaluated again.
+    pub(crate) window: Window,
     /// How far everything is evaluated after this window.
     pub(crate) judged: Timestamp,
 }
 
-/// Applies the signals of a window, in order of time, and advances to the window's end.
+/// Applies the signals of a window, in order of time, and advances to the window's end. The keys beyond the rule's limit
+/// take part like the others; which of them have a place of their own is settled at the end.
 pub(crate) fn fold(
     incarnation: &Incarnation,
     spec: &RuleSpec,
-    (open, unwritten): (&mut Open, &mut Unwritten),
+    held: Held<'_>,
     signals: Vec<LinkedSignal>,
     clock: WindowClock,
 ) -> Vec<Change> {
+    let Held { open, unwritten, overflow } = held;
     let mut changes = Changes::default();
+    let mut admission = Admission::begin(open, overflow);
+    if spec.calendar {
+        hold_through(open, &signals, clock.window);
+    }
     for linked in signals {
         match linked.signal.kind {
             SignalKind::Event => changes.events.push(linked),
-            SignalKind::Firing if linked.seen => seen_again(spec, open, unwritten, linked, &mut changes),
+            SignalKind::Firing if linked.seen => {
+                admission.seen_again(spec, overflow, &linked.signal);
+                seen_again(spec, open, unwritten, linked, &mut changes);
+            }
             SignalKind::Firing => {
+                let (labels, at) = (linked.signal.labels.clone(), linked.signal.at);
+                let until = until(spec, &linked.signal, clock);
+                let counted = admission.fires_again(spec, overflow, &linked.signal, until);
+                if counted.is_some_and(|key| at < key.last_at) {
+                    continue;
+                }
                 firing(incarnation, spec, (&mut *open, &mut *unwritten), linked, clock, &mut changes);
+                if let (Some(level), Some(key)) = (open.get_mut(&labels), counted) {
+                    level.until = level.until.max(key.until);
+                }
             }
             // A late `clear` does not affect a level that has fired again since.
             SignalKind::Clear if ends(open, &linked.signal.labels, linked.signal.at) => {
@@ -65,7 +96,7 @@ pub(crate) fn fold(
                 begin(spec, open, &labels, linked.signal.at, &mut changes);
                 end(open, &labels, Ending::Cleared, &mut changes);
             }
-            SignalKind::Clear => {}
+            SignalKind::Clear => overflow.clear_counted(&linked.signal.labels, linked.signal.at),
         }
     }
     let all: Vec<Vec<Label>> = open.keys().cloned().collect();
@@ -75,22 +106,39 @@ pub(crate) fn fold(
             end(open, &labels, Ending::Lapsed, &mut changes);
         }
     }
+    admission.end(incarnation, spec, (&mut *open, overflow), clock, &mut changes);
+    changes.shorten(open);
     unwritten.retain(|labels, _| match open.get(labels) {
         // The level cannot change any more, so its last value is kept as well.
-        Some(level) if level.last.at < clock.settled => {
+        Some(level) if level.last.at < clock.window.settled => {
             changes.touched.insert(labels.clone());
             false
         }
         Some(_) => !changes.touched.contains(labels),
         None => false,
     });
-    changes.in_order(open, clock.window_end)
+    changes.in_order(open, clock.window.end)
 }
 
 impl Changes {
+    /// Bounds what is kept of the levels' texts: a module may say much in each of many levels.
+    fn shorten(&self, open: &mut Open) {
+        let mut bytes: usize = open.values().map(overflow::size).sum();
+        for labels in self.touched.union(&self.renewed) {
+            if bytes <= TEXT_BYTES_MAX {
+                return;
+            }
+            if let Some(level) = open.get_mut(labels).filter(|level| !overflow::is_overflow(&level.labels)) {
+                bytes -= overflow::size(level);
+                signals::shorten(&mut level.last);
+                bytes += overflow::size(level);
+            }
+        }
+    }
+
     /// Ends first: an end and a new start of the same labels are passed on in that order.
     fn in_order(self, open: &Open, window_end: Timestamp) -> Vec<Change> {
-        let Self { touched, renewed, worse, ended, events } = self;
+        let Self { begun: _, touched, renewed, worse, ended, events } = self;
         let mut changes: Vec<Change> =
             ended.into_iter().map(|(level, why)| Change::Ended { level, why }).collect();
         let levels = touched.iter().filter_map(|labels| open.get(labels));
@@ -123,7 +171,7 @@ pub(crate) fn suspend(open: &mut Open, span: Duration) -> Vec<Change> {
 pub(crate) fn silence(no_data: bool, window_end: Timestamp, spec: &RuleSpec) -> LinkedSignal {
     let kind = if no_data { SignalKind::Firing } else { SignalKind::Clear };
     let signal = Signal {
-        labels: vec![Label { name: "no_data".into(), value: Some("true".into()) }],
+        labels: no_data_labels(),
         at: window_end,
         until: Some(window_end + spec.grid),
         kind,
@@ -135,6 +183,11 @@ pub(crate) fn silence(no_data: bool, window_end: Timestamp, spec: &RuleSpec) -> 
         evidence: None,
     };
     LinkedSignal { signal, link: None, documents: None, nth: 0, mark: 0, seen: false }
+}
+
+/// The labels of the host's own level for an index without documents.
+fn no_data_labels() -> Vec<Label> {
+    vec![Label { name: "no_data".into(), value: Some("true".into()) }]
 }
 
 /// Ends every level of a rule that no longer exists.
@@ -162,7 +215,14 @@ fn ends(open: &Open, labels: &[Label], at: Timestamp) -> bool {
 /// Whether a level has lapsed at `at`. It has not at its very last instant: the next window may bring a signal of that
 /// instant, which still extends it. So it does not matter where windows are cut.
 fn lapsed(spec: &RuleSpec, level: &Level, at: Timestamp) -> bool {
-    level.until + spec.alert.resolve_after < at
+    overflow::has_lapsed(spec, level.until, at)
+}
+
+/// Until when a level holds because of `signal`.
+fn until(spec: &RuleSpec, signal: &Signal, clock: WindowClock) -> Timestamp {
+    // Long enough for the next grid step to fire at any point within it.
+    let point = Grid::ending(None, spec, clock.window.end).floor(signal.at);
+    signal.until.unwrap_or(point + spec.grid + spec.grid).max(signal.at)
 }
 
 fn firing(
@@ -175,9 +235,7 @@ fn firing(
 ) {
     let signal = &linked.signal;
     let (labels, at) = (signal.labels.clone(), signal.at);
-    // Long enough for the next grid step to fire at any point within it.
-    let point = Grid::ending(None, spec, clock.window_end).floor(at);
-    let until = signal.until.unwrap_or(point + spec.grid + spec.grid).max(at);
+    let until = until(spec, signal, clock);
     // In a long window, a level may lapse and then fire again. That is a second level, as it would be with short
     // windows.
     if open.get(&labels).is_some_and(|level| lapsed(spec, level, at)) {
@@ -193,7 +251,8 @@ fn firing(
     }
     let severity = severity(spec, signal.value);
     let last = last_signal(linked);
-    let id = digest::episode_id(incarnation, &spec.name, &labels, clock.window_end, at);
+    let id = digest::episode_id(incarnation, &spec.name, &labels, clock.window.end, at);
+    changes.begun.insert(id.clone());
     let has_begun = begins(spec, at) == Some(at);
     let level = Level { id, labels: labels.clone(), has_begun, severity, since: at, until, last };
     open.insert(labels.clone(), level);
@@ -252,6 +311,17 @@ fn renew(
     } else {
         changes.renewed.insert(labels.clone());
         unwritten.entry(labels).or_insert(written);
+    }
+}
+
+/// A calendar day is one step, however many hours it has: a level that held at its start and fires at its end has held
+/// throughout.
+fn hold_through(open: &mut Open, fresh: &[LinkedSignal], day: Window) {
+    for signal in fresh.iter().map(|linked| &linked.signal).filter(|signal| signal.kind == SignalKind::Firing)
+    {
+        if let Some(level) = open.get_mut(&signal.labels).filter(|level| level.until >= day.start) {
+            level.until = level.until.max(signal.at);
+        }
     }
 }
 

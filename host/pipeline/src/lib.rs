@@ -16,7 +16,6 @@ mod config; // what a coordinator needs to know about its host
 mod queue; // which rule runs next
 mod partition; // one share of the rules under one epoch
 mod notifier; // who is notified, and how delivery went
-pub mod text; // what people read
 pub mod discover; // links to the documents
 mod digest; // ids and jitter derived from what they identify
 mod backoff; // how long to wait before trying again
@@ -28,5 +27,6 @@ mod fixtures; // test fixtures
 
 pub use config::Config;
 pub use coordinator::Coordinator;
-pub use partition::{PrimingProgress, RuleStatus, Running};
+pub use level::overflow::OVERFLOW_LABEL;
+pub use partition::{OverflowStatus, PrimingProgress, RuleStatus, Running};
 pub use reason::{DeliveryReason, HoldReason, Reason, RunReason, SendReason};

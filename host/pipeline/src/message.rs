@@ -1,10 +1,11 @@
 //! What is sent to people: one set of data shared by the text, the intent and the store. A decision creates it; its
 //! text is rendered when it is claimed.
 use watchbell_contract::{Cause, Intent, Label, Severity, Timestamp};
+use watchbell_text::{Subject, Text};
 
+use crate::level::overflow;
 use crate::record::{Delivery, EpisodeId, EpisodeRecord, IntentRecord, LastSignal};
 use crate::spec::RuleName;
-use crate::text::{Subject, Text};
 
 /// One message, the same for every destination.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,10 +38,24 @@ pub enum Wording {
     Rule,
     /// The rule's templates, followed by a note that the rule is no longer in force.
     RuleEnded,
+    /// The rule's templates, followed by a note that it happened before the store was made: nobody knows here what an
+    /// earlier host told.
+    BeforeStore,
     /// The host's own, for a slice of time that could not be evaluated.
     Gap,
     /// The host's own, for many episodes that an edit made overdue.
     Edited,
+    /// The host's own, for messages that are left out because too many of their rule wait.
+    Backlog,
+    /// The host's own, for the keys beyond a rule's limit of open episodes.
+    Overflow,
+}
+
+impl Wording {
+    /// How to say that it ended because its rule did.
+    pub(crate) fn of_ended_rule(self) -> Self {
+        if self == Self::Rule { Self::RuleEnded } else { self }
+    }
 }
 
 impl Message {
@@ -50,6 +65,8 @@ impl Message {
         owner: Option<String>,
         environment: String,
     ) -> Self {
+        let is_overflow = overflow::is_overflow(&episode.labels);
+        let (count, more) = if is_overflow { overflow::told(&episode.last) } else { (1, Vec::new()) };
         Self {
             episode: episode.id.clone(),
             rule: episode.rule.clone(),
@@ -62,14 +79,14 @@ impl Message {
             person: episode.phase.person().map(str::to_owned),
             since: episode.since,
             last: episode.last.clone(),
-            count: 1,
-            more: Vec::new(),
-            wording: Wording::Rule,
+            count,
+            more,
+            wording: if is_overflow { Wording::Overflow } else { Wording::Rule },
         }
     }
 
     /// As its template sees it.
-    pub(crate) fn subject(&self) -> Subject<'_> {
+    pub fn subject(&self) -> Subject<'_> {
         Subject {
             rule: &self.rule.0,
             owner: self.owner.as_deref(),

@@ -8,6 +8,7 @@ mod events; // what is announced once
 mod gaps; // slices of time that could not be evaluated
 mod follow; // open episodes follow changes of the rules
 pub(crate) mod templates; // the templates of messages
+mod backlog; // how many messages of a rule may wait for a destination
 pub(crate) mod outbox; // queued messages and the outcome of their deliveries
 mod outcomes; // how outcomes affect the episode
 mod commands; // people's commands
@@ -28,6 +29,8 @@ use crate::record::{
 use crate::spec::{DestinationSpec, RuleName, RuleSpec};
 use decider::{Decider, Messages};
 use draft::Draft;
+pub use outbox::TextOrder;
+use watchbell_text::Text;
 
 pub(crate) struct Notifier {
     incarnation: Incarnation,
@@ -159,7 +162,25 @@ impl Notifier {
         self.decide(context, Decider::ring_timers);
     }
 
-    /// Takes what is to be written. Unless the host is draining, due messages are claimed with it.
+    /// Picks the messages whose turn it is, and orders their texts.
+    pub(crate) fn pick(&mut self, context: Context<'_>) {
+        let epoch = self.tenure.epoch;
+        self.decide(context, |decider, context| decider.pick(epoch, context));
+    }
+
+    /// Processes the text of a message. One that was ordered in an earlier epoch is of no interest any more.
+    pub(crate) fn rendered(
+        &mut self,
+        (order, epoch): (TextOrder, Epoch),
+        outcome: Result<Text, String>,
+        context: Context<'_>,
+    ) {
+        if epoch == self.tenure.epoch {
+            self.decide(context, |decider, context| decider.rendered(order, outcome, context));
+        }
+    }
+
+    /// Takes what is to be written. Unless the host is draining, messages whose texts are known are claimed with it.
     pub(crate) fn take_commit(&mut self, draining: bool, context: Context<'_>) -> Option<Taken> {
         let epoch = self.tenure.epoch;
         let claims = match draining {
@@ -177,10 +198,13 @@ impl Notifier {
     /// The claims of `ids` are written: send the messages, unless the host starts nothing new.
     pub(crate) fn claimed(&mut self, ids: &[IntentId], draining: bool, context: Context<'_>) {
         self.decide(context, |decider, context| {
-            for id in ids {
-                if draining { decider.release(id, context) } else { decider.start(id, context) }
-            }
+            if draining { decider.release(ids, context) } else { decider.claimed(ids, context) }
         });
+    }
+
+    /// The host starts nothing new from now on.
+    pub(crate) fn drain(&mut self, context: Context<'_>) {
+        self.decide(context, |decider, context| decider.release(&[], context));
     }
 
     /// The generation of the bundle in force here. It is never replaced by an earlier one.
@@ -202,9 +226,14 @@ impl Notifier {
         self.decider.next_timer()
     }
 
-    /// When the next message can be claimed whose destination has capacity now.
-    pub(crate) fn next_claim(&self) -> Option<Timestamp> {
-        self.decider.next_claim()
+    /// When the next message can be picked, if that depends on time alone.
+    pub(crate) fn next_pick(&self, now: Timestamp) -> Option<Timestamp> {
+        self.decider.next_pick(now)
+    }
+
+    /// Whether the next commit has anything to claim.
+    pub(crate) fn has_claims(&self) -> bool {
+        self.decider.has_claims()
     }
 
     /// Messages that are queued or being delivered.
@@ -222,8 +251,8 @@ impl Notifier {
     }
 
     /// Why the rule's episodes and messages are in their current state, followed by its last decisions, oldest first.
-    pub(crate) fn explain(&self, rule: &RuleName) -> Vec<Reason> {
-        self.decider.explain(rule)
+    pub(crate) fn explain(&self, rule: &RuleName, now: Timestamp) -> Vec<Reason> {
+        self.decider.explain(rule, now)
     }
 
     fn decide<T>(

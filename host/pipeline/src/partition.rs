@@ -11,7 +11,7 @@ mod draft; // what changed since the last commit
 mod status; // the status of its rules
 
 pub(crate) use status::Waiting;
-pub use status::{PrimingProgress, RuleStatus, Running};
+pub use status::{OverflowStatus, PrimingProgress, RuleStatus, Running};
 
 use std::collections::{BTreeMap, BTreeSet};
 

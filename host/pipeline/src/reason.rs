@@ -52,6 +52,8 @@ pub enum RunReason {
 pub enum SendReason {
     FirstSignal,
     Worse(Severity),
+    /// Many more keys fire beyond the rule's limit of open episodes.
+    OverflowGrew,
     RepeatDue,
     StepDue {
         step: u32,
@@ -97,6 +99,10 @@ pub enum HoldReason {
     NobodyToNotify,
     NobodyNotified,
     AlreadySent,
+    /// Too many messages of the rule wait for the destination.
+    Backlog {
+        destination: DestinationName,
+    },
     /// It was found before its rule was disabled or removed, and its destinations are no longer known.
     RuleGone,
 }
@@ -105,11 +111,34 @@ pub enum HoldReason {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum DeliveryReason {
-    Owed { destination: DestinationName },
-    RetryLater { destination: DestinationName, until: Timestamp, attempt: u32, last: String },
-    UnderWay { destination: DestinationName, attempt: u32 },
-    EarlierMessageFirst { destination: DestinationName },
-    UnknownDestination { destination: DestinationName },
+    Owed {
+        destination: DestinationName,
+    },
+    RetryLater {
+        destination: DestinationName,
+        until: Timestamp,
+        attempt: u32,
+        last: String,
+    },
+    UnderWay {
+        destination: DestinationName,
+        attempt: u32,
+    },
+    EarlierMessageFirst {
+        destination: DestinationName,
+    },
+    UnknownDestination {
+        destination: DestinationName,
+    },
+    /// The receiver asked for a pause.
+    Paused {
+        destination: DestinationName,
+        until: Timestamp,
+    },
+    /// This many more messages of the rule, which are not listed.
+    Others {
+        count: usize,
+    },
 }
 
 impl Reason {
@@ -147,6 +176,7 @@ impl SendReason {
         match self {
             Self::FirstSignal => "first_signal",
             Self::Worse(_) => "worse",
+            Self::OverflowGrew => "overflow_grew",
             Self::RepeatDue => "repeat",
             Self::StepDue { .. } => "step",
             Self::StepAdded { .. } => "step_added",
@@ -172,6 +202,7 @@ impl HoldReason {
             Self::NobodyToNotify => "nobody_to_notify",
             Self::NobodyNotified => "nobody_notified",
             Self::AlreadySent => "already_sent",
+            Self::Backlog { .. } => "backlog",
             Self::RuleGone => "rule_gone",
         }
     }
@@ -186,6 +217,8 @@ impl DeliveryReason {
             Self::UnderWay { .. } => "under_way",
             Self::EarlierMessageFirst { .. } => "earlier_message_first",
             Self::UnknownDestination { .. } => "unknown_destination",
+            Self::Paused { .. } => "paused",
+            Self::Others { .. } => "others",
         }
     }
 }
@@ -226,6 +259,7 @@ impl fmt::Display for SendReason {
         match self {
             Self::FirstSignal => write!(f, "first signal"),
             Self::Worse(severity) => write!(f, "severity rose to {}", severity.as_str()),
+            Self::OverflowGrew => write!(f, "ten times as many keys are beyond the limit as when last sent"),
             Self::RepeatDue => write!(f, "`repeat` is due"),
             Self::StepDue { step } => write!(f, "escalation step {} is due", step + 1),
             Self::StepAdded { step } => {
@@ -261,6 +295,9 @@ impl fmt::Display for HoldReason {
             Self::NobodyToNotify => write!(f, "the rule has no destinations"),
             Self::NobodyNotified => write!(f, "nobody was notified when it began"),
             Self::AlreadySent => write!(f, "already sent"),
+            Self::Backlog { destination } => {
+                write!(f, "left out: too many messages of the rule wait for `{destination}`")
+            }
             Self::RuleGone => write!(f, "the rule is gone, and its destinations are no longer known"),
         }
     }
@@ -282,6 +319,10 @@ impl fmt::Display for DeliveryReason {
             Self::UnknownDestination { destination } => {
                 write!(f, "destination `{destination}` is not configured")
             }
+            Self::Paused { destination, until } => {
+                write!(f, "`{destination}` asked for a pause until {}", until)
+            }
+            Self::Others { count } => write!(f, "{count} more messages are queued"),
         }
     }
 }

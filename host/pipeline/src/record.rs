@@ -2,6 +2,7 @@
 mod ownership; // who may write what
 mod rule; // rules
 mod level; // what holds on the data's clock
+mod overflow; // keys beyond a rule's limit of open episodes
 mod transition; // what partitions pass to the notifier
 mod episode; // levels as people see them
 mod intent; // messages for one destination
@@ -19,6 +20,10 @@ pub use intent::{
     RECORDED_HEADERS_BYTES_MAX,
 };
 pub use level::Level;
+pub use overflow::{
+    CountedKey, NamedKey, OVERFLOW_COUNTED_MAX, OVERFLOW_NAMED_MAX, OVERFLOW_WAITING_BYTES_MAX,
+    OVERFLOW_WAITING_MAX, Overflow,
+};
 pub use ownership::{Epoch, HostId, Incarnation, Nonce, Owned, PARTITIONS, PartitionId, Position, Tenure};
 pub use rule::{
     Failure, GapReason, GapRecord, Later, LaterEvent, Priming, RuleRecord, RunSummary, SeenSignal,

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use watchbell_contract::{Signal, SignalKind, Timestamp, Window};
+use watchbell_text::{DOCUMENTS, DOCUMENTS_ELSE, DOCUMENTS_NOTE};
 
 use crate::action::Run;
 use crate::digest;
@@ -24,11 +25,9 @@ pub(crate) struct LinkedSignal {
     pub(crate) seen: bool,
 }
 
-/// The names of a signal's documents, and of the note on missing ones, in its details.
-pub(crate) const DOCUMENTS: &str = "documents";
-pub(crate) const DOCUMENTS_NOTE: &str = "documents_note";
-/// Used instead of the first, if the rule itself uses that name.
-pub(crate) const DOCUMENTS_ELSE: &str = "_documents";
+/// How many signals a rule remembers. A run returns at most 10,000, so only a rule that finds others in the same span
+/// each time reaches this; what it forgets is new if it is found again.
+pub(crate) const SEEN_MAX: usize = 100_000;
 
 /// Combines signals with their links and documents. `fresh_signals` sets `nth`, `mark` and `seen`.
 pub(crate) fn link(
@@ -154,21 +153,33 @@ impl Known {
         true
     }
 
-    /// The marks that a later run may find again.
+    /// The marks that a later run may find again. Of more than `SEEN_MAX`, the oldest are forgotten.
     fn since(mut self, settled: Timestamp) -> Vec<SeenSignal> {
         for (mark, count) in self.found {
             let seen = self.seen.entry(mark).or_default();
             *seen = (*seen).max(count);
         }
         let kept = self.seen.into_iter().filter(|(mark, _)| mark.at >= settled);
-        kept.flat_map(|(mark, count)| std::iter::repeat_n(mark, count as usize)).collect()
+        let mut kept: Vec<SeenSignal> =
+            kept.flat_map(|(mark, count)| std::iter::repeat_n(mark, count as usize)).collect();
+        kept.drain(..kept.len().saturating_sub(SEEN_MAX));
+        kept
     }
 }
 
-/// The documents in a signal's details.
-pub(crate) fn documents(details: &Value) -> &[Value] {
-    let named = [DOCUMENTS_ELSE, DOCUMENTS].iter().find_map(|name| details.get(name)?.as_array());
-    named.map_or(&[], Vec::as_slice)
+/// Limit for the texts of a signal of which little is kept.
+const TEXT_BYTES_MAX: usize = 1_024;
+
+/// Cuts the summary, and keeps the details only if they are short without their documents.
+pub(crate) fn shorten(last: &mut LastSignal) {
+    last.summary.truncate(last.summary.floor_char_boundary(TEXT_BYTES_MAX));
+    let mut details = serde_json::from_str::<Value>(&last.details).unwrap_or_default();
+    if let Some(members) = details.as_object_mut() {
+        members.remove(DOCUMENTS);
+    }
+    let text = details.to_string();
+    let is_kept = details.is_object() && text.len() <= TEXT_BYTES_MAX;
+    last.details = if is_kept { text } else { "{}".into() };
 }
 
 /// `details` with its documents. Unchanged if it is not an object, or the documents are not an array.
@@ -347,6 +358,16 @@ mod tests {
         let own = r#"{"documents":[2]}"#;
         assert_eq!(keep_documents(r#"{"documents":[1]}"#, own.into()), own);
         assert_eq!(keep_documents("7", "8".into()), "8");
+    }
+
+    #[test]
+    fn the_oldest_are_forgotten_where_too_many_would_be_remembered() {
+        let mut seen: Vec<SeenSignal> =
+            (0..SEEN_MAX as u64).map(|signal| SeenSignal { at: Timestamp(11), signal }).collect();
+        let found = [20, 21].map(|at| signal(SignalKind::Event, at, "x"));
+        assert_eq!(fresh(&mut seen, &found).len(), 2);
+        assert_eq!((seen.len(), seen[0].signal), (SEEN_MAX, 2));
+        assert_eq!(fresh(&mut seen, &found), []);
     }
 
     #[test]

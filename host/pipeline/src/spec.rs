@@ -49,6 +49,8 @@ pub struct RuleSpec {
     /// The run's wall-clock limit.
     pub deadline: Duration,
     pub key: Vec<String>,
+    /// The maximum number of open episodes. The keys beyond it share one episode.
+    pub episodes_max: usize,
     pub severity: Severity,
     /// In ascending order of severity.
     pub worse: Vec<Worse>,
@@ -154,6 +156,7 @@ impl RuleSpec {
     pub const LATENESS: Duration = Duration::from_mins(2);
     pub const WINDOW_MAX: Duration = Duration::from_hours(1);
     pub const DEADLINE: Duration = Duration::from_mins(1);
+    pub const EPISODES_MAX: usize = 1_000;
 
     /// A rule with this name that checks every `every`, with a manifest's defaults for the rest. It has no
     /// destinations.
@@ -178,6 +181,7 @@ impl RuleSpec {
             window_max: Self::WINDOW_MAX,
             deadline: Self::DEADLINE,
             key: Vec::new(),
+            episodes_max: Self::EPISODES_MAX,
             severity: Severity::default(),
             worse: Vec::new(),
             no_data: NoData::default(),

@@ -1,6 +1,7 @@
 //! What authors are told about sources that build for wasm but do not work in a plugin, or do not build at all.
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use crate::files::{FILE_BYTES_MAX, below};
 
 /// Crates that do not compile for a plugin, and what to do instead.
 const CRATES: [(&str, &str); 3] = [
@@ -34,27 +35,18 @@ const WRITERS: [&str; 5] = ["println!", "eprintln!", "print!", "eprint!", "dbg!"
 /// Each use of standard output in the sources outside of tests, as `FILE:LINE: …`. Finds what the sources say, not
 /// what other crates or macros do.
 pub(crate) fn of_sources(folder: &Path) -> Vec<String> {
-    let mut found = Vec::new();
-    below(&folder.join("src"), folder, &mut found);
-    found
-}
-
-fn below(path: &Path, root: &Path, found: &mut Vec<String>) {
-    let is_test = path.file_stem().is_some_and(|name| name == "tests" || name == "test");
-    if is_test {
-        return;
-    }
-    if let Ok(entries) = fs::read_dir(path) {
-        let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
-        paths.sort();
-        paths.iter().for_each(|path| below(path, root, found));
-    } else if path.extension().is_some_and(|end| end == "rs") {
-        let text = fs::read_to_string(path).unwrap_or_default();
-        let file = path.strip_prefix(root).unwrap_or(path).display();
-        found.extend(writers(&text).into_iter().map(|(line, name)| {
+    let is_test = |path: &Path| path.file_stem().is_some_and(|name| name == "tests" || name == "test");
+    let sources = below(&folder.join("src"), &is_test).files;
+    let is_rust = |path: &&PathBuf| path.extension().is_some_and(|end| end == "rs");
+    let of_file = |path: &PathBuf| {
+        let text = watchbell_outside::read_text(path, FILE_BYTES_MAX).unwrap_or_default();
+        let file = path.strip_prefix(folder).unwrap_or(path).display().to_string();
+        let told = |(line, name)| {
             format!("{file}:{line}: `{name}` writes nowhere in a plugin: use `watchbell_sdk::log::info`")
-        }));
-    }
+        };
+        writers(&text).into_iter().map(told).collect::<Vec<_>>()
+    };
+    sources.iter().filter(is_rust).flat_map(of_file).collect()
 }
 
 /// The lines that use standard output, with the macro. Tests are expected at the end of a file.
@@ -80,6 +72,8 @@ fn writers(text: &str) -> Vec<(usize, &'static str)> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::advice;
 use crate::component::{EncodeFault, encode};
-use crate::files::{newest, written};
+use crate::files::{MODULE_BYTES_MAX, newest, written};
 use crate::process::{ProcessFault, ProgressReporter, plain, run};
 use crate::python;
 use crate::toolchain::{Toolchain, ToolchainFault};
@@ -152,7 +152,11 @@ pub(crate) fn install(project: &Project, progress: &mut ProgressReporter<'_>) ->
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, BuildFault> {
-    fs::read(path).map_err(|source| BuildFault::Read { path: path.to_owned(), source })
+    let fault = |error: watchbell_outside::ReadError| BuildFault::Read {
+        path: path.to_owned(),
+        source: error.into(),
+    };
+    watchbell_outside::read(path, MODULE_BYTES_MAX).map_err(fault)
 }
 
 #[cfg(test)]

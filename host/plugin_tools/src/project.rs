@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::files::FILE_BYTES_MAX;
 use crate::process::{ProcessFault, ProgressReporter, cargo, run};
 use crate::python;
 
@@ -104,8 +105,8 @@ fn crate_name(
 
 /// Without its scope: `b` of `@a/b`.
 fn package_name(package: &Path) -> Result<String, ProjectFault> {
-    let text = fs::read_to_string(package)
-        .map_err(|source| ProjectFault::Read { path: package.to_owned(), source })?;
+    let text = watchbell_outside::read_text(package, FILE_BYTES_MAX)
+        .map_err(|error| ProjectFault::Read { path: package.to_owned(), source: error.into() })?;
     let unnamed = |why: String| ProjectFault::Unnamed { path: package.to_owned(), why };
     let package: Value = serde_json::from_str(&text).map_err(|error| unnamed(error.to_string()))?;
     let name =

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::SystemTime;
 
-use crate::files::written;
+use crate::files::{FILE_BYTES_MAX, below, written};
 use crate::process::{ProcessFault, ProgressReporter, plain, run};
 
 const TOOL: &str = "componentize-py";
@@ -72,22 +72,21 @@ pub(crate) fn componentize(
 
 /// When the newest file that the component is made of was written.
 pub(crate) fn newest_source(folder: &Path) -> Option<SystemTime> {
-    let is_source = |path: &PathBuf| {
+    let is_other = |path: &Path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let is_other = ["dist", "tests", "__pycache__"].contains(&&*name);
-        !is_other && !name.starts_with('.') && !name.ends_with(".md") && !name.ends_with(".test.yaml")
+        ["dist", "tests", "__pycache__"].contains(&&*name)
+            || name.starts_with('.')
+            || name.ends_with(".md")
+            || name.ends_with(".test.yaml")
     };
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let times = entries
-        .filter(is_source)
-        .filter_map(|path| if path.is_dir() { newest_source(&path) } else { written(&path) });
-    times.max()
+    below(folder, &is_other).files.iter().filter_map(|path| written(path)).max()
 }
 
 /// `componentize-py` as requirements.txt wants it: of the project's environment, else of the machine, else installed.
 fn tool(folder: &Path, progress: &mut ProgressReporter<'_>) -> Result<PathBuf, ProcessFault> {
     let own = program(folder, TOOL);
-    let (wanted, installed) = (fs::read(folder.join("requirements.txt")), fs::read(folder.join(INSTALLED)));
+    let [wanted, installed] = ["requirements.txt", INSTALLED]
+        .map(|file| watchbell_outside::read(&folder.join(file), FILE_BYTES_MAX));
     // An environment that somebody else made is theirs to keep up to date.
     let is_current = match (&wanted, &installed) {
         (Ok(wanted), Ok(installed)) => wanted == installed,

@@ -1,5 +1,4 @@
 //! Ed25519 signatures of a module's digest, in a file beside it or in a registry's manifest.
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -106,10 +105,7 @@ pub fn read_beside(module: &Path) -> Result<String, SignatureFault> {
 }
 
 fn read(path: &Path) -> io::Result<String> {
-    use std::io::Read;
-    let mut text = String::new();
-    fs::File::open(path)?.take(FILE_BYTES_MAX).read_to_string(&mut text)?;
-    Ok(text)
+    Ok(watchbell_outside::read_text(path, FILE_BYTES_MAX)?)
 }
 
 fn message(digest: &str) -> String {
@@ -118,6 +114,8 @@ fn message(digest: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     /// The seed of RFC 8032, 7.1, test 1, as OpenSSL writes a key.

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::files::FILE_BYTES_MAX;
 use crate::{Language, Name};
 
 /// The kind of plugin to create.
@@ -121,7 +122,7 @@ impl Sdk {
         }
         let not = |why: String| NewFault::NotTheSdk { path: typed.into(), why };
         let path = fs::canonicalize(typed).map_err(|error| not(error.to_string()))?;
-        let manifest = fs::read_to_string(path.join("Cargo.toml"))
+        let manifest = watchbell_outside::read_text(&path.join("Cargo.toml"), FILE_BYTES_MAX)
             .map_err(|error| not(format!("its Cargo.toml cannot be read: {error}")))?;
         if !manifest.lines().any(|line| line.trim() == r#"name = "watchbell-sdk""#) {
             return Err(not("its Cargo.toml is for another package".into()));

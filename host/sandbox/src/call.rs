@@ -14,12 +14,17 @@ pub(crate) fn store(engine: &Engine, tick: Duration, limits: &Limits, guest: Gue
     // Counted in the host's layout, which is larger than the guest's; the actual size is checked afterwards.
     store
         .set_hostcall_fuel(limits.output_bytes_max.saturating_mul(4).saturating_add(limits.memory_bytes_max));
-    store.epoch_deadline_callback(move |store| match store.data().clock.left() {
-        Duration::ZERO => Err(TimeIsUp.into()),
+    store.epoch_deadline_callback(move |store| match out_of_time(store.data()) {
+        Some(error) => Err(error),
         // Ticks while the host worked, or while the thread was not scheduled, do not count for the guest.
-        left => Ok(UpdateDeadline::Continue(ticks(left, tick))),
+        None => Ok(UpdateDeadline::Continue(ticks(store.data().clock.left(), tick))),
     });
     store
+}
+
+/// The error that ends a guest whose own time is up.
+pub(crate) fn out_of_time(guest: &Guest) -> Option<wasmtime::Error> {
+    guest.clock.left().is_zero().then(|| TimeIsUp.into())
 }
 
 #[derive(Debug, thiserror::Error)]

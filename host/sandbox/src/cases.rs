@@ -51,7 +51,9 @@ impl Runner for CaseRunner<'_> {
         let context = host_context(call.context);
         let state = call.state.map(|bytes| state::wrap(self.module.about(), bytes));
         let call = contract::Call { params: call.params, context: &context, state: state.as_deref(), window };
-        let mut run = self.module.start(&call, &Limits::default()).map_err(|error| self.failed(error))?;
+        let reach = self.module.reach(call.params, call.context, contract::Duration::ZERO);
+        let limits = Limits { reach, ..Limits::default() };
+        let mut run = self.module.start(&call, &limits).map_err(|error| self.failed(error))?;
         loop {
             let questions = run.questions().map_err(|error| self.failed(error))?;
             if questions.is_empty() {

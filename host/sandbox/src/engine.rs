@@ -7,7 +7,8 @@ use wasmtime::{
     Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
 };
 
-use crate::limits::{CORE_INSTANCES_MAX, STACK_BYTES_MAX, TABLE_ELEMENTS_MAX};
+use crate::compile::Compiler;
+use crate::limits::{CORE_INSTANCES_MAX, MEMORIES_MAX, STACK_BYTES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX};
 
 /// The configuration of a sandbox. The default is right for production, except for the folder.
 #[derive(Clone, Debug)]
@@ -22,6 +23,9 @@ pub struct Config {
     pub pool_instances: u32,
     /// The maximum size of a module.
     pub module_bytes_max: usize,
+    /// The program that compiles modules of others. `None`: they are compiled in this process, without limits on time
+    /// and memory; right only where nobody else's modules come.
+    pub compiler: Option<Compiler>,
 }
 
 impl Default for Config {
@@ -31,6 +35,7 @@ impl Default for Config {
             tick: Duration::from_millis(10),
             pool_instances: 1_000,
             module_bytes_max: MODULE_BYTES_MAX,
+            compiler: None,
         }
     }
 }
@@ -64,8 +69,13 @@ fn pooled_or_not(mut instances: u32) -> Result<(Engine, bool), SandboxError> {
             }
         }
     }
-    let engine = Engine::new(settings().allocation_strategy(InstanceAllocationStrategy::OnDemand));
-    engine.map(|engine| (engine, false)).map_err(|error| SandboxError::Engine(format!("{error:#}")))
+    for_compiling().map(|engine| (engine, false)).map_err(|error| SandboxError::Engine(format!("{error:#}")))
+}
+
+/// An engine that compiles for those that `open` makes, and reserves no address space. How instances are allocated does
+/// not change the code.
+pub(crate) fn for_compiling() -> wasmtime::Result<Engine> {
+    Engine::new(settings().allocation_strategy(InstanceAllocationStrategy::OnDemand))
 }
 
 fn settings() -> wasmtime::Config {
@@ -86,10 +96,11 @@ fn pool(instances: u32) -> InstanceAllocationStrategy {
     let mut pool = PoolingAllocationConfig::new();
     // One memory, and two or three tables: a component in Rust has two small instances besides its module, one in Python
     // has 37. Instances are only counted, nothing is reserved for them; so none runs out of them before its memory.
+    // `inspect` refuses a component that would take more than its share.
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(CORE_INSTANCES_MAX as u32))
-        .total_memories(instances)
-        .total_tables(instances.saturating_mul(4))
+        .total_memories(instances.saturating_mul(MEMORIES_MAX as u32))
+        .total_tables(instances.saturating_mul(TABLES_MAX as u32))
         .total_stacks(instances)
         .table_elements(TABLE_ELEMENTS_MAX)
         .max_unused_warm_slots(32)

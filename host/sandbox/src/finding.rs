@@ -1,12 +1,14 @@
 //! Checks what a rule returned before it is used. Each message says where the error is.
 use serde::de::IgnoredAny;
-use watchbell_contract::{AnyOf, Ask, Evidence, NamedFilter, Query, Question, Signal, Source, Window};
+use watchbell_contract::{
+    AnyOf, Ask, Evidence, NamedFilter, Query, Question, Range, Selection, Signal, Source, Timestamp, Window,
+};
 
 use crate::bytes::{Size, shortened};
 use crate::fault::GuestFault;
 use crate::limits::{
     DETAILS_BYTES_MAX, EVIDENCE_NEWEST_MAX, IDENTITY_BYTES_MAX, LABEL_BYTES_MAX, Limits, NAME_BYTES_MAX,
-    QUESTIONS_MAX, SIGNALS_MAX, SUMMARY_BYTES_MAX,
+    QUESTIONS_MAX, SIGNALS_MAX, SUMMARY_BYTES_MAX, UNTIL_MAX,
 };
 
 pub(crate) fn check_signals(
@@ -38,6 +40,11 @@ fn check_signal(signal: &Signal, window: Window, key: &[String]) -> Result<(), S
     }
     if signal.until.is_some_and(|until| until < signal.at) {
         return Err("`until` is before `at`".into());
+    }
+    let until_max = window.end + UNTIL_MAX;
+    if let Some(until) = signal.until.filter(|until| *until > until_max) {
+        let end = window.end;
+        return Err(format!("`until` is {until}, more than {UNTIL_MAX} after the window's end {end}"));
     }
     if signal.labels.len() != key.len() {
         let found: Vec<String> = signal
@@ -164,7 +171,62 @@ pub(crate) fn drop_infinities(signals: &mut [Signal]) -> usize {
     dropped
 }
 
-pub(crate) fn check_questions(questions: &[Question], limits: &Limits) -> Result<(), GuestFault> {
+/// Cuts evidence to the time that the rule may ask about, and returns of how many signals: an alert with fewer documents
+/// is better than none. A check at the window's end may name that instant.
+pub(crate) fn cut_evidence(signals: &mut [Signal], window: Window, limits: &Limits) -> usize {
+    let (earliest, latest) = (earliest(window, limits), window.end);
+    let mut cut = 0;
+    for signal in signals {
+        let is_left = match &mut signal.evidence {
+            None => continue,
+            Some(Evidence::Selection(Selection { over, .. })) => {
+                let end = Timestamp(latest.0.saturating_add(1));
+                let within = Range::new(over.start.max(earliest), over.end.min(end));
+                if within == *over {
+                    continue;
+                }
+                *over = within;
+                within.start < within.end
+            }
+            Some(Evidence::Documents(named)) => {
+                let all = named.len();
+                named.retain(|document| (earliest..=latest).contains(&document.at));
+                if named.len() == all {
+                    continue;
+                }
+                !named.is_empty()
+            }
+        };
+        cut += 1;
+        signal.evidence = signal.evidence.take().filter(|_| is_left);
+    }
+    cut
+}
+
+fn earliest(window: Window, limits: &Limits) -> Timestamp {
+    Timestamp(window.start.0.saturating_sub_unsigned(limits.reach.millis()))
+}
+
+/// What is asked must lie between the earliest instant that the rule may ask about and its window's end.
+fn within(over: Range, window: Window, limits: &Limits) -> Result<(), String> {
+    let earliest = earliest(window, limits);
+    if over.start < earliest {
+        let (start, reach) = (over.start, limits.reach);
+        return Err(format!(
+            "asks about {start}, but the earliest instant that it may ask about is {earliest}, {reach} before its window; declare a longer history in `plan`, or mark the parameter that says how far it looks back with `x-watchbell-past`"
+        ));
+    }
+    if over.end > window.end {
+        return Err(format!("asks about times up to {}, after the window's end {}", over.end, window.end));
+    }
+    Ok(())
+}
+
+pub(crate) fn check_questions(
+    questions: &[Question],
+    window: Window,
+    limits: &Limits,
+) -> Result<(), GuestFault> {
     if questions.len() > QUESTIONS_MAX {
         return Err(GuestFault::TooManyQuestions { count: questions.len(), limit: QUESTIONS_MAX });
     }
@@ -175,6 +237,7 @@ pub(crate) fn check_questions(questions: &[Question], limits: &Limits) -> Result
         if question.over.start > question.over.end {
             return bad(format!("question {number}: its range ends before it starts"));
         }
+        within(question.over, window, limits).or_else(|what| bad(format!("question {number} {what}")))?;
     }
     Ok(())
 }
@@ -182,7 +245,7 @@ pub(crate) fn check_questions(questions: &[Question], limits: &Limits) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use watchbell_contract::{Label, Range, Selection, SignalKind, Timestamp};
+    use watchbell_contract::{Document, Duration, Label, SignalKind};
 
     fn window() -> Window {
         Window { start: Timestamp(0), settled: Timestamp(50), end: Timestamp(100) }
@@ -229,6 +292,16 @@ mod tests {
             "at 1970-01-01T00:00:00.101Z, outside the window 1970-01-01T00:00:00Z to 1970-01-01T00:00:00.1Z"
         );
         assert_eq!(refused(|signal| signal.until = Some(Timestamp(9))), "`until` is before `at`");
+        let latest = |window: Window| (window.end + UNTIL_MAX).0;
+        for until in [latest(window()) + 1, i64::MAX] {
+            let refusal = refused(|signal| signal.until = Some(Timestamp(until)));
+            assert!(refusal.starts_with("`until` is "), "{refusal}");
+            assert!(
+                refusal.ends_with(", more than 366d after the window's end 1970-01-01T00:00:00.1Z"),
+                "{refusal}"
+            );
+        }
+        assert_eq!(check(vec![Signal { until: Some(Timestamp(latest(window()))), ..signal(10) }]), Ok(()));
         assert_eq!(
             refused(|signal| signal.labels.clear()),
             "the labels are [], not one value for each field of the key [host]"
@@ -261,6 +334,68 @@ mod tests {
             refused(|signal| signal.evidence = Some(Evidence::Documents(vec![]))),
             "evidence names 0 documents, not 1 to 10"
         );
+    }
+
+    #[test]
+    fn evidence_is_cut_to_the_time_that_the_rule_may_ask_about() {
+        let limits = Limits { reach: Duration(20), ..Limits::default() };
+        let cut = |evidence: &Evidence| {
+            let mut signals = [Signal { evidence: Some(evidence.clone()), ..signal(10) }];
+            let cut = cut_evidence(&mut signals, window(), &limits);
+            let [signal] = signals;
+            (cut, signal.evidence)
+        };
+        let selection = |start, end| {
+            let over = Range::new(Timestamp(start), Timestamp(end));
+            Evidence::Selection(Selection { over, only: vec![], filters: vec![], newest: 1 })
+        };
+        let documents = |times: &[i64]| {
+            let document = |at: &i64| Document { at: Timestamp(*at), index: None, id: at.to_string() };
+            Evidence::Documents(times.iter().map(document).collect())
+        };
+        for (given, kept) in [
+            (selection(-21, 5), Some(selection(-20, 5))),
+            (selection(i64::MIN, i64::MAX), Some(selection(-20, 101))),
+            (selection(5, 102), Some(selection(5, 101))),
+            (selection(-500, -400), None),
+            (selection(102, 110), None),
+            (documents(&[99, -21, 101]), Some(documents(&[99]))),
+            (documents(&[i64::MIN]), None),
+        ] {
+            assert_eq!(cut(&given), (1, kept), "{given:?}");
+        }
+        for fine in [selection(-20, 101), documents(&[-20, 100])] {
+            assert_eq!(cut(&fine), (0, Some(fine)));
+        }
+    }
+
+    #[test]
+    fn questions_keep_to_the_window_and_the_past_that_the_rule_may_ask_about() {
+        let limits = Limits { reach: Duration(20), ..Limits::default() };
+        let asked = |ask: &Ask, start, end| {
+            let over = Range::new(Timestamp(start), Timestamp(end));
+            let question = Question { over, only: vec![], filter: None, ask: ask.clone() };
+            check_questions(&[question], window(), &limits).map_err(|fault| fault.to_string())
+        };
+        let search = watchbell_contract::RawSearch { body: "{}".into(), pick: vec![] };
+        for ask in [
+            Ask::Hits(watchbell_contract::Hits::default()),
+            Ask::Buckets(watchbell_contract::Buckets::default()),
+            Ask::Search(search),
+            Ask::Cluster(watchbell_contract::ClusterView::Health),
+        ] {
+            assert_eq!(asked(&ask, -20, 100), Ok(()));
+            let early = asked(&ask, -21, 100).unwrap_err();
+            assert!(
+                early.ends_with(
+                    "question 0 asks about 1969-12-31T23:59:59.979Z, but the earliest instant that it may ask about is 1969-12-31T23:59:59.98Z, 20ms before its window; declare a longer history in `plan`, or mark the parameter that says how far it looks back with `x-watchbell-past`"
+                ),
+                "{early}"
+            );
+            let late = asked(&ask, 0, 101).unwrap_err();
+            assert!(late.contains("after the window's end"), "{late}");
+            assert!(asked(&ask, i64::MIN, i64::MAX).is_err());
+        }
     }
 
     #[test]
@@ -301,7 +436,7 @@ mod tests {
             filter: None,
             ask: hits(),
         };
-        assert_eq!(check_questions(&[question()], &limits), Ok(()));
+        assert_eq!(check_questions(&[question()], window(), &limits), Ok(()));
         let long = || "x".repeat(1_000);
         let query = || Query::Lucene(long());
         let search = watchbell_contract::RawSearch { body: long(), pick: vec![] };
@@ -327,7 +462,7 @@ mod tests {
             Question { ask: Ask::Buckets(some), ..question() },
         ] {
             let fault = GuestFault::OutputTooLarge { limit: 1_000 };
-            assert_eq!(check_questions(&[large], &limits), Err(fault));
+            assert_eq!(check_questions(&[large], window(), &limits), Err(fault));
         }
     }
 

@@ -5,7 +5,7 @@ use crate::bytes::Size;
 use crate::capabilities::http::{HttpAccess, HttpHost};
 use crate::capabilities::log::LogBook;
 use crate::clock::GuestClock;
-use crate::limits::{CORE_INSTANCES_MAX, Limits, TABLE_ELEMENTS_MAX};
+use crate::limits::{CORE_INSTANCES_MAX, Limits, MEMORIES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX};
 
 /// The data of a store.
 pub(crate) struct Guest {
@@ -76,10 +76,10 @@ impl ResourceLimiter for Guest {
     }
 
     fn memories(&self) -> usize {
-        CORE_INSTANCES_MAX
+        MEMORIES_MAX
     }
 
     fn tables(&self) -> usize {
-        CORE_INSTANCES_MAX
+        TABLES_MAX
     }
 }

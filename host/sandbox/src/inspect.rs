@@ -1,4 +1,6 @@
 //! Reads a module without running it: its kind, version, imports and exports.
+mod resources; // what an instance of it takes
+
 use std::collections::HashSet;
 
 use sha2::{Digest, Sha256};
@@ -9,6 +11,8 @@ use crate::capabilities::{CAPABILITIES, Capability};
 use crate::kind::ModuleKind;
 use crate::limits::{NAME_BYTES_MAX, PORTS_MAX};
 use crate::versions::{CONTRACT, OFFERED, is_newer, track};
+
+use resources::Counter;
 
 const PACKAGE: &str = "watchbell:plugin/";
 /// The section in which the SDK stores its version.
@@ -71,8 +75,12 @@ pub enum LoadFault {
         "build the module with a newer SDK"
     })]
     Version { built: String },
-    #[error("has more than the {PORTS_MAX} {what} that a module may have")]
-    TooMany { what: &'static str },
+    #[error("has more than the {max} {what} that a module may have")]
+    TooMany { what: &'static str, max: usize },
+    #[error(
+        "instantiates a core module or component that it is given only when it runs, so what it takes cannot be known before"
+    )]
+    Uncounted,
     #[error("imports {}{}", listed(imports), allowance(*kind, imports))]
     Imports { kind: ModuleKind, imports: Vec<String> },
     #[error(
@@ -85,6 +93,8 @@ pub enum LoadFault {
     Contract(String),
     #[error("cannot be compiled: {0}")]
     Compile(String),
+    #[error("cannot be compiled: {0}")]
+    Compiler(crate::CompileFault),
     #[error("failed to describe itself: {0}")]
     Describe(crate::GuestFault),
     #[error("describes itself in a way that violates the contract: {0}")]
@@ -121,6 +131,7 @@ pub(crate) fn inspect(bytes: &[u8], bytes_max: usize) -> Result<Inspection, Load
     if !denied.is_empty() {
         return Err(LoadFault::Imports { kind, imports: denied });
     }
+    outline.resources.finish()?;
     let capabilities = outline.capabilities();
     Ok(Inspection {
         kind,
@@ -144,6 +155,7 @@ struct Outline {
     exports: Vec<String>,
     /// The imports as a set, for fast look-up.
     seen: HashSet<String>,
+    resources: Counter,
 }
 
 impl Outline {
@@ -151,7 +163,9 @@ impl Outline {
         let mut outline = Self::default();
         let mut depth = 0_usize;
         for payload in Parser::new(0).parse_all(bytes) {
-            match payload.map_err(unreadable)? {
+            let payload = payload.map_err(unreadable)?;
+            outline.resources.take(&payload)?;
+            match payload {
                 Payload::Version { encoding, .. } => {
                     outline.is_core |= depth == 0 && encoding == Encoding::Module;
                     depth += 1;
@@ -236,7 +250,7 @@ fn version_text(section: &[u8]) -> String {
 }
 
 fn at_most(count: usize, what: &'static str) -> Result<(), LoadFault> {
-    if count > PORTS_MAX { Err(LoadFault::TooMany { what }) } else { Ok(()) }
+    if count > PORTS_MAX { Err(LoadFault::TooMany { what, max: PORTS_MAX }) } else { Ok(()) }
 }
 
 fn unreadable(error: wasmparser::BinaryReaderError) -> LoadFault {

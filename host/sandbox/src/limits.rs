@@ -3,6 +3,8 @@ use std::time::Duration;
 /// Limits of one run of a rule, or one delivery of an alerter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
+    /// How far before its window a rule may ask.
+    pub reach: watchbell_contract::Duration,
     /// The module's own CPU time over all calls of the run; time in the host does not count.
     pub time_max: Duration,
     /// Bytes of linear memory, all memories together.
@@ -20,6 +22,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            reach: HISTORY_MAX,
             time_max: Duration::from_secs(2),
             memory_bytes_max: 64 << 20,
             state_bytes_max: 16 << 20,
@@ -47,6 +50,8 @@ pub(crate) const GRID_MAX: watchbell_contract::Duration = watchbell_contract::Du
 pub(crate) const PORTS_MAX: usize = 1_000;
 /// Signals of one run.
 pub(crate) const SIGNALS_MAX: usize = 10_000;
+/// How long after its window a level may hold without another signal: a leap year, as for calendars.
+pub(crate) const UNTIL_MAX: watchbell_contract::Duration = watchbell_contract::Duration::from_hours(366 * 24);
 /// Questions of one round.
 pub(crate) const QUESTIONS_MAX: usize = 64;
 /// Documents that evidence may ask for.
@@ -71,6 +76,13 @@ pub(crate) const PRODUCTS_MAX: usize = 256;
 pub(crate) const TABLE_ELEMENTS_MAX: usize = 100_000;
 /// Core instances of one component: the module itself and what the encoder adds.
 pub(crate) const CORE_INSTANCES_MAX: usize = 50;
+/// Memories of one component, all its instances together: as many as the pool has for each.
+pub(crate) const MEMORIES_MAX: usize = 1;
+/// Tables of one component, all its instances together.
+pub(crate) const TABLES_MAX: usize = 4;
+/// Core modules and components in a component, and how deep they may be nested.
+pub(crate) const MODULES_MAX: usize = 1_000;
+pub(crate) const DEPTH_MAX: usize = 32;
 /// Bytes of a module's call stack. Not configurable: it is part of the host's own stack.
 pub(crate) const STACK_BYTES_MAX: usize = 1 << 20;
 /// Stack frames shown for a trap.

@@ -15,7 +15,7 @@ use crate::capabilities::log::LogLine;
 use crate::contract::{RuleExports, RuleInstance};
 use crate::evidence::add_labels;
 use crate::fault::{GuestFault, RunError};
-use crate::finding::{check_questions, check_signals, drop_infinities};
+use crate::finding::{check_questions, check_signals, cut_evidence, drop_infinities};
 use crate::guest::Guest;
 use crate::inspect::Inspection;
 use crate::limits::Limits;
@@ -145,7 +145,7 @@ impl RuleRun {
         let questions = self.end_round().and_then(|()| {
             let asked = self.guest.call(|rule, store| rule.questions(store, run))?;
             let round = asked.map_err(GuestFault::Problem)?.unwrap_or_default();
-            check_questions(&round.questions, &self.limits)?;
+            check_questions(&round.questions, self.window, &self.limits)?;
             self.begin(round)
         });
         questions.map_err(|fault| self.guest.end(fault))
@@ -255,9 +255,17 @@ impl RuleRun {
     fn note(&mut self, signals: &mut [Signal]) {
         const WARN: u8 = 1;
         let dropped = drop_infinities(signals);
+        let cut = cut_evidence(signals, self.window, &self.limits);
         let logs = &mut self.guest.store.data_mut().logs;
         if dropped > 0 {
             let note = format!("{dropped} values that are not finite numbers were removed from the signals");
+            logs.add(WARN, note);
+        }
+        if cut > 0 {
+            let reach = self.limits.reach;
+            let note = format!(
+                "the evidence of {cut} signals was cut to the time that the rule may ask about: its window and {reach} before it"
+            );
             logs.add(WARN, note);
         }
         if self.is_crowded {

@@ -4,12 +4,14 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
 use crate::alerter::{self, AlerterModule};
 use crate::cache::{CACHE_BYTES_MAX, Cache};
 use crate::capabilities;
+use crate::compile::{self, CompileFault, Compilers};
 use crate::contract::{self, Contract};
 use crate::engine::{self, Config, MODULE_BYTES_MAX, SandboxError};
 use crate::fault::RunError;
@@ -18,6 +20,7 @@ use crate::inspect::{Inspection, LoadFault, inspect};
 use crate::kind::ModuleKind;
 use crate::limits::{ABOUT_TEXT_BYTES_MAX, LAYOUT_BYTES_MAX, Limits, PRODUCTS_MAX, SCHEMA_BYTES_MAX};
 use crate::rule::{self, RuleModule};
+use crate::texts::Renderer;
 
 /// Runs modules. Cheap to clone; make one per process.
 #[derive(Clone)]
@@ -29,6 +32,7 @@ struct Inner {
     tick: Duration,
     module_bytes_max: usize,
     cache: Option<Cache>,
+    compilers: Option<Compilers>,
     rules: Linker<Guest>,
     alerters: Linker<Guest>,
     loaded: Mutex<Loaded>,
@@ -39,6 +43,14 @@ struct Inner {
 struct Loaded {
     rules: HashMap<String, Weak<rule::Compiled>>,
     alerters: HashMap<String, Weak<alerter::Compiled>>,
+}
+
+/// Where a module comes from, which says who may compile it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// It comes with this program, which trusts it as itself.
+    Program,
+    Elsewhere,
 }
 
 /// A module that was not accepted.
@@ -68,6 +80,7 @@ impl Sandbox {
             tick: config.tick,
             module_bytes_max: config.module_bytes_max,
             cache,
+            compilers: config.compiler.map(Compilers::new),
             rules,
             alerters,
             loaded: Mutex::default(),
@@ -92,7 +105,17 @@ impl Sandbox {
     /// # Errors
     /// What is wrong with the module, for its author and its operator.
     pub fn load_rule(&self, name: &str, bytes: &[u8]) -> Result<RuleModule, LoadError> {
-        self.0.load_rule(bytes).map_err(|fault| LoadError { module: name.to_owned(), fault })
+        self.0
+            .load_rule(bytes, Origin::Elsewhere)
+            .map_err(|fault| LoadError { module: name.to_owned(), fault })
+    }
+
+    /// As `load_rule`, for a module that comes with this program: it is compiled in this process.
+    ///
+    /// # Errors
+    /// As `load_rule`.
+    pub fn load_own_rule(&self, name: &str, bytes: &[u8]) -> Result<RuleModule, LoadError> {
+        self.0.load_rule(bytes, Origin::Program).map_err(|fault| LoadError { module: name.to_owned(), fault })
     }
 
     /// As `load_rule`, for an alerter.
@@ -100,7 +123,30 @@ impl Sandbox {
     /// # Errors
     /// As `load_rule`.
     pub fn load_alerter(&self, name: &str, bytes: &[u8]) -> Result<AlerterModule, LoadError> {
-        self.0.load_alerter(bytes).map_err(|fault| LoadError { module: name.to_owned(), fault })
+        self.0
+            .load_alerter(bytes, Origin::Elsewhere)
+            .map_err(|fault| LoadError { module: name.to_owned(), fault })
+    }
+
+    /// As `load_own_rule`, for an alerter.
+    ///
+    /// # Errors
+    /// As `load_rule`.
+    pub fn load_own_alerter(&self, name: &str, bytes: &[u8]) -> Result<AlerterModule, LoadError> {
+        self.0
+            .load_alerter(bytes, Origin::Program)
+            .map_err(|fault| LoadError { module: name.to_owned(), fault })
+    }
+
+    /// Compiles and links the built-in component for texts (or uses the cached code), which must be of the same build.
+    /// `name` is for messages.
+    ///
+    /// # Errors
+    /// It cannot be compiled, imports something, or does not render.
+    pub fn load_texts(&self, name: &str, bytes: &[u8]) -> Result<Renderer, LoadError> {
+        let component = self.0.component(bytes, &hex::encode(Sha256::digest(bytes)), Origin::Program);
+        let loaded = component.and_then(|of| Renderer::new(&self.0.engine, self.0.tick, &of));
+        loaded.map_err(|fault| LoadError { module: name.to_owned(), fault })
     }
 }
 
@@ -111,13 +157,13 @@ impl std::fmt::Debug for Sandbox {
 }
 
 impl Inner {
-    fn load_rule(&self, bytes: &[u8]) -> Result<RuleModule, LoadFault> {
+    fn load_rule(&self, bytes: &[u8], origin: Origin) -> Result<RuleModule, LoadFault> {
         let inspection = self.inspect(bytes, ModuleKind::Rule)?;
         let known = self.loaded().rules.get(&inspection.digest).and_then(Weak::upgrade);
         if let Some(known) = known {
             return Ok(RuleModule(known));
         }
-        let component = self.component(bytes, &inspection)?;
+        let component = self.component(bytes, &inspection.digest, origin)?;
         let contract = spoken(&inspection)?;
         let exports = self.rules.instantiate_pre(&component).and_then(contract.rule).map_err(misfit)?;
         let about = rule::Instance::new(&self.engine, &*exports, self.tick, &Limits::default())
@@ -143,13 +189,13 @@ impl Inner {
         Ok(RuleModule(compiled))
     }
 
-    fn load_alerter(&self, bytes: &[u8]) -> Result<AlerterModule, LoadFault> {
+    fn load_alerter(&self, bytes: &[u8], origin: Origin) -> Result<AlerterModule, LoadFault> {
         let inspection = self.inspect(bytes, ModuleKind::Alerter)?;
         let known = self.loaded().alerters.get(&inspection.digest).and_then(Weak::upgrade);
         if let Some(known) = known {
             return Ok(AlerterModule(known));
         }
-        let component = self.component(bytes, &inspection)?;
+        let component = self.component(bytes, &inspection.digest, origin)?;
         let contract = spoken(&inspection)?;
         let exports = self.alerters.instantiate_pre(&component).and_then(contract.alerter).map_err(misfit)?;
         let about = alerter::without_waiting(async {
@@ -192,31 +238,38 @@ impl Inner {
         Ok(inspection)
     }
 
-    fn component(&self, bytes: &[u8], inspection: &Inspection) -> Result<Component, LoadFault> {
-        if let Some(component) = self.cached(&inspection.digest) {
+    fn component(&self, bytes: &[u8], digest: &str, origin: Origin) -> Result<Component, LoadFault> {
+        if let Some(component) = self.cached(digest) {
             return Ok(component);
         }
-        let component = Component::from_binary(&self.engine, bytes)
-            .map_err(|error| LoadFault::Compile(format!("{error:#}")))?;
+        if let Some(compilers) = self.compilers.as_ref().filter(|_| origin == Origin::Elsewhere) {
+            let code = compilers.compile(digest, bytes)?;
+            // Only what this engine accepts becomes an entry of the cache.
+            let component = compile::deserialize(&self.engine, &code).map_err(|error| {
+                tracing::warn!(
+                    error = format!("{error:#}"),
+                    "a compiler's process made code of another kind"
+                );
+                LoadFault::Compiler(CompileFault::Answer("it was made by another version of this program"))
+            })?;
+            if let Some(cache) = &self.cache {
+                cache.put(digest, &code);
+            }
+            return Ok(component);
+        }
+        let component = compile::compile_here(&self.engine, bytes)?;
         if let Some(cache) = &self.cache {
             match component.serialize() {
-                Ok(code) => cache.put(&inspection.digest, &code),
+                Ok(code) => cache.put(digest, &code),
                 Err(error) => tracing::warn!(%error, "a compiled module could not be cached"),
             }
         }
         Ok(component)
     }
 
-    #[expect(
-        unsafe_code,
-        reason = "compiled code comes only from the private cache, intact and from this engine"
-    )]
     fn cached(&self, digest: &str) -> Option<Component> {
         let entry = self.cache.as_ref()?.get(digest)?;
-        // SAFETY: the entry's digest was checked, and only this user may write to its folder; wasmtime checks that
-        // the code was made by this version with these settings.
-        let component = unsafe { Component::deserialize(&self.engine, Cache::code(&entry)) };
-        component
+        compile::deserialize(&self.engine, Cache::code(&entry))
             .inspect_err(
                 |error| tracing::warn!(%error, "a cached module is incompatible and will be compiled again"),
             )

@@ -5,6 +5,7 @@ mod lock; // one host per file
 mod place; // checks that the file is still in place
 mod json; // columns that hold more than one value
 mod change; // the content of transitions, as JSON
+mod overflow; // keys beyond the limit of open episodes, as JSON
 pub(crate) mod names; // how enums are spelled in columns
 mod rows; // rows, converted by hand into records
 mod owned; // who owns what, and which parts of a commit are valid
@@ -41,8 +42,8 @@ pub struct Sqlite {
     db: Connection,
     is_new: bool,
     file: Place,
-    /// Held but never read: closing it lets the next host in. Declared last, so that it outlives the connection.
-    _lock: File,
+    /// Held but never read: closing them lets the next host in. Declared last, so that they outlive the connection.
+    _locks: [File; 2],
 }
 
 impl Sqlite {
@@ -51,9 +52,10 @@ impl Sqlite {
     /// - A missing file is created, readable only by its owner, as are missing parent folders (mode 0700); `is_new`
     ///   says so. Anything else that is not an intact, writable store of this program is refused.
     /// - Reads the whole file once (`quick_check`).
+    /// - A file with several names (hard links) is refused: by another name, another host could open it.
     ///
-    /// From then on, if the file is removed, replaced or emptied, takeovers and commits are refused and nothing is
-    /// created in its place.
+    /// From then on, if the file is removed, replaced, emptied or linked to, or its log is removed, takeovers and commits
+    /// are refused and nothing is created in its place.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         Self::open_within(path, u64::MAX)
     }
@@ -61,8 +63,8 @@ impl Sqlite {
     /// Like `open`, but the file never grows beyond `bytes_max` (the log next to it may exceed that for a while, by 64
     /// MiB). A store that has reached the limit refuses commits as it would on a full volume.
     pub fn open_within(path: &Path, bytes_max: u64) -> Result<Self, OpenError> {
-        let open::Opened { db, lock, is_new, file } = open::open(path, bytes_max)?;
-        Ok(Self { path: path.to_owned(), db, is_new, file, _lock: lock })
+        let open::Opened { db, locks, is_new, file } = open::open(path, bytes_max)?;
+        Ok(Self { path: path.to_owned(), db, is_new, file, _locks: locks })
     }
 
     /// Opens the store at `path` for reading, which works while a host owns it.
@@ -73,6 +75,14 @@ impl Sqlite {
     /// Whether `open` created the file.
     pub fn is_new(&self) -> bool {
         self.is_new
+    }
+
+    /// When the file was made where it is now, by the machine's clock: by `open`, or by whoever restored a backup. `None`
+    /// on file systems that do not keep that.
+    pub fn made_at(&self) -> Option<Timestamp> {
+        let made = std::fs::metadata(&self.path).and_then(|file| file.created()).ok()?;
+        let since = made.duration_since(std::time::UNIX_EPOCH).ok()?;
+        i64::try_from(since.as_millis()).ok().map(Timestamp)
     }
 
     pub fn path(&self) -> &Path {
@@ -118,6 +128,10 @@ impl Sqlite {
 }
 
 impl Store for Sqlite {
+    fn check(&mut self) -> Result<(), StoreError> {
+        self.file.check(&self.path)
+    }
+
     fn meta(&mut self) -> Result<StoreMeta, StoreError> {
         meta(&self.db).map_err(|error| store_error(&self.path, error.into()))
     }

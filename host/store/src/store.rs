@@ -9,6 +9,12 @@ use watchbell_pipeline::record::{
 
 /// Keeps the partitions and the notifier. A call returns when its write is durable.
 pub trait Store: Send {
+    /// Whether what is committed next would still be found later: a store can be removed or replaced while nothing is
+    /// written.
+    fn check(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// What identifies the store. Its incarnation was created with it and never changes.
     fn meta(&mut self) -> Result<StoreMeta, StoreError>;
 
@@ -103,6 +109,13 @@ pub enum StoreError {
              or start the host without it to start over (rules then start from now, and open episodes are forgotten)",
             store.display())]
     Gone { store: PathBuf, what: &'static str },
+    #[error("the store `{0}` has {names} names (hard links), so a second host could use it unseen: remove the others \
+             (`find DIRECTORY -samefile {0}` lists them), and this host goes on", store.display())]
+    Linked { store: PathBuf, names: u64 },
+    #[error("the log `{}` of the store `{}` was removed or replaced while the host was running: stop the host with \
+             SIGTERM, so that it writes what it has of the log into the store, and start it again",
+            log.display(), store.display())]
+    LogGone { store: PathBuf, log: PathBuf },
     #[error("the store `{}` cannot be used", store.display())]
     Failed { store: PathBuf, source: BoxedError },
     #[error("{0} has no owner: take it over before committing to it")]

@@ -53,6 +53,8 @@ pub enum CauseKind {
     Late,
     /// A rule or its texts use fields that no mapping has: a warning.
     FieldsUnmapped,
+    /// More keys of a rule fire than its limit of open episodes allows: a warning.
+    Overflow,
     /// The host's main loop is stuck.
     LoopStalled,
     /// No host responds: this comes from the store.
@@ -99,6 +101,7 @@ impl From<health::CauseKind> for CauseKind {
             Kind::Priming => Self::Priming,
             Kind::Late => Self::Late,
             Kind::FieldsUnmapped => Self::FieldsUnmapped,
+            Kind::Overflow => Self::Overflow,
             Kind::LoopStalled => Self::LoopStalled,
             Kind::Silent => Self::Silent,
             Kind::More => Self::More,

@@ -87,6 +87,8 @@ pub enum Ending {
     Lapsed,
     /// The rule's manifest was removed, or the rule was disabled.
     RuleEnded,
+    /// It stood for the keys beyond the rule's limit of open episodes, and none is any more.
+    WithinLimit,
 }
 
 /// How severe it is.
@@ -149,6 +151,7 @@ impl From<record::Ending> for Ending {
             record::Ending::Cleared => Self::Cleared,
             record::Ending::Lapsed => Self::Lapsed,
             record::Ending::RuleEnded => Self::RuleEnded,
+            record::Ending::WithinLimit => Self::WithinLimit,
         }
     }
 }

@@ -22,7 +22,7 @@ pub use delivery::{DeliveryView, Fate, MessageCause};
 pub use episode::{Ending, EpisodeView, NotifiedView, Phase, Severity};
 pub use explanation::{Explanation, History, SHOWN_MAX, Source};
 pub use gap::{GapReason, GapView};
-pub use rule::{PrimingView, RuleView, Stored};
+pub use rule::{OverflowView, PrimingView, RuleView, Stored};
 pub use run::RunView;
 pub use schema::{schema_explain, schema_status};
 pub use snapshot::{HostState, Model, Snapshot, Update};

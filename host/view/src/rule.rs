@@ -2,7 +2,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use watchbell_contract::Timestamp;
 use watchbell_pipeline::RuleStatus;
-use watchbell_pipeline::record::{Failure, RuleRecord, RunSummary};
+use watchbell_pipeline::record::{Failure, Overflow, RuleRecord, RunSummary};
 use watchbell_pipeline::spec::RuleName;
 
 use crate::{RunView, Time};
@@ -37,8 +37,25 @@ pub struct RuleView {
     pub warnings: Vec<String>,
     /// Episodes that have not ended.
     pub open_episodes: u64,
+    /// The keys beyond its limit of open episodes, which share one of them; null if there are none.
+    pub overflow: Option<OverflowView>,
     /// The last committed run; null before the first.
     pub last_run: Option<RunView>,
+}
+
+/// Keys that fire beyond a rule's limit of open episodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OverflowView {
+    /// How many there are; at least that many if `exact` is false.
+    pub keys: u64,
+    /// Whether all of them are counted. At most 21,000 are.
+    pub exact: bool,
+}
+
+impl OverflowView {
+    fn of(overflow: &Overflow) -> Option<Self> {
+        (!overflow.is_over()).then(|| Self { keys: overflow.keys(), exact: overflow.is_exact() })
+    }
 }
 
 /// A rule that is reading its history before its first window.
@@ -73,6 +90,7 @@ struct Known<'a> {
     failure: Option<&'a Failure>,
     last_run: Option<&'a RunSummary>,
     open_episodes: u64,
+    overflow: Option<OverflowView>,
 }
 
 impl RuleView {
@@ -86,6 +104,9 @@ impl RuleView {
             failure: status.failure.as_ref(),
             last_run: status.last_run.as_ref(),
             open_episodes: status.open_episodes as u64,
+            overflow: status
+                .overflow
+                .map(|overflow| OverflowView { keys: overflow.keys, exact: overflow.is_exact }),
         };
         Self {
             cluster: Some(status.cluster.clone()),
@@ -109,6 +130,7 @@ impl RuleView {
             failure: record.and_then(|record| record.failure.as_ref()),
             last_run: record.and_then(|record| record.last_run.as_ref()),
             open_episodes: stored.open_episodes,
+            overflow: record.and_then(|record| OverflowView::of(&record.overflow)),
         };
         Self::of(&known, now)
     }
@@ -130,6 +152,7 @@ impl RuleView {
             failures_in_a_row: known.failure.map_or(0, |failure| failure.streak),
             warnings: Vec::new(),
             open_episodes: known.open_episodes,
+            overflow: known.overflow,
             last_run: known.last_run.map(RunView::of),
         }
     }

@@ -41,6 +41,8 @@ pub struct HostState {
     pub apart: Vec<HealthCause>,
     /// When progress was last made.
     pub progress: Progress,
+    /// Why the store refuses commits, if it does.
+    pub store_fault: Option<Arc<str>>,
     /// Maximum concurrent requests per cluster.
     pub concurrency: Arc<BTreeMap<String, usize>>,
 }
@@ -103,6 +105,7 @@ impl Model {
             drift: host.drift,
             apart: &host.apart,
             progress: host.progress,
+            store_fault: host.store_fault.as_deref(),
             concurrency: &host.concurrency,
         };
         let alive = Health::of(&health::progress(&rules, &vitals));

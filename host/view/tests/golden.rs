@@ -54,6 +54,7 @@ fn status(name: &str) -> RuleStatus {
             ended_at: NOW - Duration::from_secs(50),
         }),
         open_episodes: 2,
+        overflow: None,
     }
 }
 
@@ -107,6 +108,7 @@ fn host() -> HostState {
         owed: 1,
         drift: Duration(12),
         apart: Vec::new(),
+        store_fault: None,
         progress: Progress::starting(NOW - Duration::from_hours(2)),
         concurrency: Arc::new(BTreeMap::from([("main".into(), 8)])),
     }
@@ -407,6 +409,7 @@ fn a_live_rule_and_a_stored_one_say_the_same_of_what_both_know() {
         seen: Vec::new(),
         final_before: status.cursor,
         later: watchbell_pipeline::record::Later::default(),
+        overflow: watchbell_pipeline::record::Overflow::default(),
         committed_at: status.committed_at,
         last_run: status.last_run.clone(),
         failure: status.failure.clone(),

@@ -20,6 +20,7 @@ pub struct MetricAggregation {
     /// The field that is measured.
     field: Option<String>,
     /// Instead of a field, with `metric: avg`: Painless that gives a number for each document.
+    #[schemars(extend("x-watchbell-needs" = "scripts"))]
     script: Option<String>,
     /// With `metric: percentile`: which one, 0 to 100.
     #[schemars(range(min = 0, max = 100))]

@@ -17,6 +17,7 @@ mod tests;
 #[serde(deny_unknown_fields)]
 pub struct Query {
     /// The body of the search. The manifest's filter and the time range always apply as well.
+    #[schemars(extend("x-watchbell-search" = true))]
     body: Map<String, Json>,
     /// A name for each value of the answer that matters, with its JSON pointer, such as
     /// `/aggregations/slow/doc_count`.
@@ -25,8 +26,10 @@ pub struct Query {
     #[schemars(length(min = 1))]
     fire: Vec<Fire>,
     /// How often it asks.
+    #[schemars(extend("x-watchbell-past" = true))]
     every: Duration,
     /// How much of the past it asks about; `every` by default.
+    #[schemars(extend("x-watchbell-past" = true))]
     over: Option<Duration>,
     /// What it means that the answer has nothing at a pointer. An average of nothing is no number, so `ignore` is right
     /// where there may be nothing to measure; else it is a mistake in the pointer, and the run fails.

@@ -48,7 +48,7 @@ pub struct Spike {
     /// How long a silent key stays known, so that it is judged at once when it comes again; 7d by default. On its first
     /// run the rule asks once for all keys of that time.
     #[serde(default = "week")]
-    #[schemars(extend("x-watchbell-meaning" = false))]
+    #[schemars(extend("x-watchbell-meaning" = false, "x-watchbell-past" = true))]
     known_for: Duration,
     /// Whether the answers that come are the keys of the past.
     #[serde(skip)]

@@ -12,6 +12,10 @@ use crate::Duration;
 
 /// How a file of cases ends.
 const ENDINGS: [&str; 2] = [".test.yaml", ".test.yml"];
+/// Bytes of a file of cases.
+const FILE_BYTES_MAX: u64 = 16 << 20;
+/// Entries of a folder that are looked at.
+const ENTRIES_MAX: usize = 100_000;
 /// How long a case without expected signals lasts, as a rule's own test.
 const UNTIL: Duration = Duration::from_mins(60);
 /// The maximum number of windows of a case.
@@ -128,7 +132,8 @@ impl Case {
     /// # Errors
     /// The file cannot be read, or is not valid; the message says where and why.
     pub fn read_file(path: &Path) -> Result<Vec<Self>, String> {
-        let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let text = watchbell_outside::read_text(path, FILE_BYTES_MAX)
+            .map_err(|error| format!("{}: {error}", path.display()))?;
         Self::parse(&path.display().to_string(), &text)
     }
 
@@ -162,7 +167,8 @@ impl Case {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             ENDINGS.iter().any(|ending| name.ends_with(ending))
         };
-        let mut files: Vec<_> = listed.flatten().map(|entry| entry.path()).filter(is_file).collect();
+        let entries = listed.flatten().take(ENTRIES_MAX);
+        let mut files: Vec<_> = entries.map(|entry| entry.path()).filter(is_file).collect();
         files.sort();
         Ok(files)
     }

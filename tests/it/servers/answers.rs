@@ -4,7 +4,7 @@ use watchbell_contract::{
     Ask, Buckets, Calc, Duration, Hits, Metric, NamedFilter, Points, Query, Question, Range, Rows, Source,
     Timestamp, Values,
 };
-use watchbell_elastic::{Cluster, Target};
+use watchbell_elastic::{Cluster, Grant, Target};
 
 use super::{SHARED, client, servers, soon};
 use crate::world::World;
@@ -114,7 +114,9 @@ fn questions() -> Vec<(&'static str, Question)> {
 }
 
 async fn ask(cluster: &Cluster, question: &Question) -> Vec<Rows> {
-    let mut pages = cluster.ask(&Target::new("r", INDEX), question, soon()).await.expect("an answer");
+    let mut target = Target::new("r", INDEX);
+    target.scope.grants.insert(Grant::Scripts);
+    let mut pages = cluster.ask(&target, question, soon()).await.expect("an answer");
     let mut rows = Vec::new();
     while let Some(page) = pages.next().await.expect("a page") {
         assert_eq!(page.validate(), Ok(()));

@@ -5,6 +5,7 @@ mod rows; // rows into a rule: native, and as a component
 mod subjects; // what each rule is measured at
 mod rules; // every rule at as many keys as it promises
 mod sandbox; // fresh sandboxes and cached modules
+mod texts; // texts, natively and by the component
 mod corpus; // documents for a real server
 mod process; // what a process cost
 mod node; // the embedded node against a real server
@@ -42,6 +43,8 @@ enum What {
     Rules,
     /// A fresh sandbox and one call; a compiled module from the cache.
     Sandbox,
+    /// Texts by the component that renders them, against native.
+    Texts,
     /// `watchbell test` on a thousand tests.
     Tests,
     /// The embedded node against a real server, with a thousand leading wildcards over 100,000 documents.
@@ -84,6 +87,7 @@ fn bench(args: &Args) -> Result<()> {
         Some(What::Rows) => rows::bench(runs),
         Some(What::Rules) => rules::bench(runs),
         Some(What::Sandbox) => sandbox::bench(runs),
+        Some(What::Texts) => texts::bench(runs),
         Some(What::Tests) => tests::bench(runs),
         Some(What::Node) => node::bench(runs, &node::servers(args.work.cluster.as_deref())?),
         Some(What::Host) => host::bench(&args.work).map(drop),
@@ -94,6 +98,7 @@ fn bench(args: &Args) -> Result<()> {
             rows::bench(runs)?;
             rules::bench(runs)?;
             sandbox::bench(runs)?;
+            texts::bench(runs)?;
             tests::bench(runs)?;
             match args.work.server() {
                 Ok(_) => host::bench(&args.work).map(drop),

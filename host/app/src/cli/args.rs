@@ -66,6 +66,9 @@ pub enum Command {
         #[arg(value_enum)]
         of: SchemaOf,
     },
+    /// Compile a module from standard input to standard output: started by this program, never by people.
+    #[command(hide = true)]
+    CompileModule { cpu_seconds: u64, memory_bytes: u64 },
     /// Print shell completions.
     Completions { shell: clap_complete::Shell },
 }
@@ -83,6 +86,10 @@ pub struct Run {
     /// The folder to cache compiled modules in; no other user must be able to write to it.
     #[arg(long, value_name = "DIR", env = "WATCHBELL_MODULE_CACHE")]
     pub cache: Option<PathBuf>,
+    /// How many connections for health and metrics may be open at once. They take at most a quarter of the open files
+    /// that the process may have.
+    #[arg(long, value_name = "N", default_value_t = 256, env = "WATCHBELL_MAX_CONNECTIONS")]
+    pub max_connections: usize,
     /// Allow manifests that end more than half of the known rules.
     #[arg(long)]
     pub allow_shrink: bool,

@@ -6,7 +6,7 @@ use watchbell_manifest::BoundRule;
 use super::args::Backtest;
 use super::past::{Past, Window, named};
 use super::place::catalog;
-use super::{BOLD, Failure, RED, YELLOW, paint, plain, print};
+use super::{Colour, Failure, json, paint, plain, print};
 use crate::bind::clusters;
 use crate::clock::{self, rfc3339};
 use crate::testing::trace::{TraceEvent, labels_line};
@@ -31,11 +31,10 @@ pub(crate) fn backtest(args: &Backtest) -> Result<(), Failure> {
 }
 
 fn people(args: &Backtest, host: &VirtualHost, past: &Past, over: Range) -> Result<(), Failure> {
-    let out = std::io::stdout();
     print(&format!(
         "{} in {}, from {} to {}: {} windows, {} rows",
-        paint(&args.rule, BOLD, &out),
-        args.place.environment,
+        paint(&plain(&args.rule), Colour::Bold),
+        plain(&args.place.environment),
         rfc3339(over.start),
         rfc3339(over.end),
         past.windows.len(),
@@ -58,8 +57,8 @@ fn people(args: &Backtest, host: &VirtualHost, past: &Past, over: Range) -> Resu
         let drawn = format!("{:<BAR_WIDTH$}", "█".repeat(length));
         let signals = match bar.signals {
             0 => String::new(),
-            1 => paint("  1 signal", RED, &out),
-            many => paint(&format!("  {many} signals"), RED, &out),
+            1 => paint("  1 signal", Colour::Red),
+            many => paint(&format!("  {many} signals"), Colour::Red),
         };
         print(&format!("  {}  {drawn}  {:>9}{signals}", rfc3339(bar.start), bar.rows))?;
     }
@@ -86,7 +85,7 @@ fn people(args: &Backtest, host: &VirtualHost, past: &Past, over: Range) -> Resu
         _ => {}
     }
     for gap in &past.gaps {
-        print(&format!("{} {}", paint("skipped:", YELLOW, &out), plain(gap)))?;
+        print(&format!("{} {}", paint("skipped:", Colour::Yellow), plain(gap)))?;
     }
     match &past.stopped {
         Some(why) => Err(anyhow::anyhow!("stopped at {}: {}", rfc3339(host.now()), plain(why)).into()),
@@ -118,6 +117,6 @@ fn machine(
         "rows": past.rows, "windows": windows.collect::<Vec<_>>(), "messages": messages.collect::<Vec<_>>(),
         "gaps": past.gaps, "stopped": past.stopped,
     });
-    print(&serde_json::to_string_pretty(&report)?)?;
+    json(&report)?;
     if past.stopped.is_some() { Err(Failure::Told) } else { Ok(()) }
 }

@@ -1,18 +1,18 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use watchbell_manifest::Level;
+use watchbell_manifest::{Level, Report};
 
 use super::args::Check;
 use super::place::{catalog, tell, without_level};
-use super::{Failure, GREEN, paint, print, shown};
+use super::{Colour, Failure, block, json, note, paint, print, shown, texts};
 use crate::bind::Deployment;
 use crate::catalog::{Catalog, WITHOUT_PLUGINS};
 use crate::chain;
 
 pub(crate) fn check(args: &Check) -> Result<(), Failure> {
     if !Catalog::has_plugins() {
-        eprintln!("warning: {WITHOUT_PLUGINS}");
+        note(&format!("warning: {WITHOUT_PLUGINS}"));
     }
     let catalog = catalog(None)?;
     let bundle = match args.place.load_as(&args.place.environment, &catalog, !args.no_secrets) {
@@ -24,13 +24,13 @@ pub(crate) fn check(args: &Check) -> Result<(), Failure> {
                 "ok": false, "environment": args.place.environment, "digest": null, "rules": null,
                 "warnings": warnings, "faults": errors, "more": report.more,
             });
-            print(&serde_json::to_string_pretty(&report)?)?;
+            json(&report)?;
             return Err(Failure::Told);
         }
         Err(report) => {
             tell(&report);
             if report.diagnostics.iter().all(|fault| fault.message.starts_with("missing secret ")) {
-                eprintln!("\nhint: if secrets are not available here, `--no-secrets` checks everything else");
+                note("\nhint: if secrets are not available here, `--no-secrets` checks everything else");
             }
             return Err(Failure::Told);
         }
@@ -52,22 +52,29 @@ pub(crate) fn check(args: &Check) -> Result<(), Failure> {
         fields = found.fields;
     }
     warnings.extend(shown::warnings(&bundle, &args.place.rules, &fields));
+    let texts = texts::faults(&bundle, &catalog)?;
+    let is_ok = faults.is_empty() && texts.is_empty();
     let rules = bundle.rules.len();
     if args.json {
+        let placed = texts.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>()?;
+        let all = [said(&faults), placed].concat();
         let report = json!({
-            "ok": faults.is_empty(), "environment": bundle.environment.name, "digest": bundle.digest,
-            "rules": rules, "warnings": said(&warnings), "faults": said(&faults), "more": 0,
+            "ok": is_ok, "environment": bundle.environment.name, "digest": bundle.digest,
+            "rules": rules, "warnings": said(&warnings), "faults": all, "more": 0,
         });
-        print(&serde_json::to_string_pretty(&report)?)?;
+        json(&report)?;
     } else {
         for warning in &warnings {
-            eprintln!("warning: {}", without_level(warning));
+            note(&format!("warning: {}", block(without_level(warning))));
         }
         for fault in &faults {
-            eprintln!("error: {fault}");
+            note(&format!("error: {}", block(fault)));
         }
-        if faults.is_empty() {
-            let ok = paint("ok", GREEN, &std::io::stdout());
+        if !texts.is_empty() {
+            tell(&Report { diagnostics: texts, more: 0 });
+        }
+        if is_ok {
+            let ok = paint("ok", Colour::Green);
             print(&format!(
                 "{ok}: {rules} rule{} in environment `{}`, bundle {}",
                 if rules == 1 { "" } else { "s" },
@@ -76,7 +83,7 @@ pub(crate) fn check(args: &Check) -> Result<(), Failure> {
             ))?;
         }
     }
-    if faults.is_empty() { Ok(()) } else { Err(Failure::Told) }
+    if is_ok { Ok(()) } else { Err(Failure::Told) }
 }
 
 /// In the same form as a manifest's errors; these have no position in a file.

@@ -8,7 +8,7 @@ use watchbell_view::{
 
 use super::args::Explain;
 use super::status::{Answer, HostOrStore};
-use super::{BOLD, Failure, paint, print};
+use super::{Colour, Failure, json, paint, plain, print};
 use crate::clock;
 use crate::stored::{self, About};
 
@@ -20,7 +20,7 @@ pub(crate) fn explain(args: &Explain) -> Result<(), Failure> {
         Answer::Silent => from_store(args, &known)?,
     };
     if args.status.json {
-        return print(&serde_json::to_string_pretty(&explanation)?);
+        return json(&explanation);
     }
     print(&story(&explanation))
 }
@@ -67,9 +67,8 @@ fn unknown(args: &Explain, known: &HostOrStore, reader: &dyn Read) -> Result<Fai
 }
 
 fn story(explanation: &Explanation) -> String {
-    let out = std::io::stdout();
-    let head = |title: &str| format!("\n{}\n", paint(title, BOLD, &out));
-    let mut text = format!("{}\n", paint(&format!("rule {}", explanation.rule.name), BOLD, &out));
+    let head = |title: &str| format!("\n{}\n", paint(title, Colour::Bold));
+    let mut text = format!("{}\n", paint(&format!("rule {}", plain(&explanation.rule.name)), Colour::Bold));
     text.push_str(&evaluation(&explanation.rule));
     text.push_str(&head("why"));
     match explanation.source {
@@ -80,27 +79,27 @@ fn story(explanation: &Explanation) -> String {
         }
     }
     for decision in &explanation.decisions {
-        text.push_str(&format!("  {}\n", decision.message));
+        text.push_str(&format!("  {}\n", plain(&decision.message)));
     }
     text.push_str(&head("episodes, newest first"));
     if explanation.episodes.is_empty() {
         text.push_str("  none: the rule has emitted no level yet\n");
     }
     for episode in &explanation.episodes {
-        text.push_str(&format!("  {}\n", episode_line(episode)));
+        text.push_str(&format!("  {}\n", plain(&episode_line(episode))));
     }
     text.push_str(&head("deliveries, newest first"));
     if explanation.deliveries.is_empty() {
         text.push_str("  none\n");
     }
     for delivery in &explanation.deliveries {
-        text.push_str(&format!("  {}\n", delivery_line(delivery)));
+        text.push_str(&format!("  {}\n", plain(&delivery_line(delivery))));
     }
     if !explanation.gaps.is_empty() {
         text.push_str(&head("slices of time that were not evaluated"));
         for gap in &explanation.gaps {
             let reason = gap_reason(gap.reason);
-            text.push_str(&format!("  {}..{}  {reason}: {}\n", gap.start, gap.end, gap.message));
+            text.push_str(&format!("  {}..{}  {reason}: {}\n", gap.start, gap.end, plain(&gap.message)));
         }
     }
     text
@@ -114,8 +113,15 @@ fn evaluation(rule: &RuleView) -> String {
         rule.open_episodes,
         time(rule.next_due, "unknown"),
     );
+    if let Some(overflow) = rule.overflow {
+        let least = if overflow.exact { "" } else { "at least " };
+        let keys = overflow.keys;
+        text.push_str(&format!(
+            "  one of them stands for {least}{keys} keys beyond its limit (`limits.episodes`)\n"
+        ));
+    }
     for warning in &rule.warnings {
-        text.push_str(&format!("  warning: {warning}\n"));
+        text.push_str(&format!("  warning: {}\n", plain(warning)));
     }
     if let Some(run) = &rule.last_run {
         text.push_str(&format!(
@@ -124,7 +130,7 @@ fn evaluation(rule: &RuleView) -> String {
         ));
     }
     if let Some(error) = &rule.last_error {
-        text.push_str(&format!("  failed {} times in a row: {error}\n", rule.failures_in_a_row));
+        text.push_str(&format!("  failed {} times in a row: {}\n", rule.failures_in_a_row, plain(error)));
     }
     text
 }
@@ -162,6 +168,7 @@ fn phase(phase: &Phase) -> String {
                 Ending::Cleared => "the rule cleared it",
                 Ending::Lapsed => "its level lapsed",
                 Ending::RuleEnded => "the rule ended",
+                Ending::WithinLimit => "no key is beyond the limit any more",
             };
             format!("resolved at {resolved_at} ({why})")
         }

@@ -8,7 +8,7 @@ use watchbell_manifest::{Level, Options, load};
 
 use super::args::Elastalert;
 use super::place::catalog;
-use super::{Failure, YELLOW, paint, plain, print};
+use super::{Colour, Failure, json, note, paint, plain, print};
 use crate::catalog::Catalog;
 
 pub(crate) fn elastalert(args: &Elastalert) -> Result<(), Failure> {
@@ -32,12 +32,12 @@ pub(crate) fn elastalert(args: &Elastalert) -> Result<(), Failure> {
     }
     if args.json {
         let files: Vec<&str> = made.files.iter().map(|file| file.path.as_str()).collect();
-        print(&serde_json::to_string_pretty(&json!({ "files": files, "report": made.report }))?)?;
+        json(&json!({ "files": files, "report": made.report }))?;
     } else {
         for line in made.report.to_string().lines() {
             print(&plain(line))?;
         }
-        let (count, out) = (made.files.len(), args.out.display());
+        let (count, out) = (made.files.len(), plain(&args.out.display().to_string()));
         print(&match args.dry_run {
             true => format!("\n{count} files would be written below {out}"),
             false => format!("\n{count} files written below {out}; next: watchbell check --rules {out}"),
@@ -47,8 +47,8 @@ pub(crate) fn elastalert(args: &Elastalert) -> Result<(), Failure> {
         return Ok(());
     }
     if !args.json {
-        let warning = paint("some rules were not imported:", YELLOW, &std::io::stderr());
-        eprintln!("{warning} the report says where, why and what to do");
+        let warning = paint("some rules were not imported:", Colour::Yellow);
+        note(&format!("{warning} the report says where, why and what to do"));
     }
     Err(Failure::Told)
 }

@@ -1,6 +1,5 @@
 //! A rule over a range of a cluster's past: what it evaluated, and where it stopped.
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
@@ -11,12 +10,13 @@ use watchbell_manifest::{BoundRule, Bundle};
 use watchbell_pipeline::action::Note;
 use watchbell_pipeline::spec::{CatchUp, Schedule};
 
-use super::args;
+use super::{Terminal, args};
 use crate::bind::LiveRule;
 use crate::catalog::Catalog;
 use crate::clock::rfc3339;
 use crate::testing::trace::TraceEvent;
 use crate::testing::virtual_host::{VirtualDeployment, VirtualHost};
+use crate::texts::Texts;
 
 /// Stop after this many failures in a row, to spare the cluster.
 const ATTEMPTS_MAX: u32 = 3;
@@ -93,8 +93,9 @@ impl args::Past {
             rules: BTreeMap::from([(spec.name.clone(), Arc::new(live))]),
             specs: vec![Arc::new(spec)],
             destinations: bundle.outbox(),
+            texts: Texts::new(catalog.texts()?),
         };
-        let shown = std::io::stderr().is_terminal();
+        let terminal = Terminal::error();
         let mut host = VirtualHost::open(deployment, from, Arc::new(AtomicI64::new(0)))?;
         let mut past = Past::default();
         let (mut told, mut cursor) = (0, None);
@@ -116,18 +117,15 @@ impl args::Past {
                     past.rows, self.rows_max
                 ));
             }
-            if shown {
+            if terminal.is_terminal() {
                 let done = 100 * host.now().since(from).millis() / to.since(from).millis().max(1);
-                eprint!("\r\x1b[K{}: {done} % of the time, {} rows", rule.spec.name, past.rows);
-                let _ = std::io::stderr().flush();
+                terminal.progress(&format!("{}: {done} % of the time, {} rows", rule.spec.name, past.rows));
             }
             if !self.pause.is_zero() {
                 rest(self.pause).await;
             }
         }
-        if shown {
-            eprint!("\r\x1b[K");
-        }
+        terminal.clear();
         Ok((host, past))
     }
 }

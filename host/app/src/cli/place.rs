@@ -1,10 +1,10 @@
 //! Loads the manifests of an environment, or prints every error.
 use watchbell_manifest::{Bundle, Level, Options, Report};
-use watchbell_sandbox::{Config, Sandbox};
 
 use super::shared_args::Place;
-use super::{Failure, RED, YELLOW, paint};
+use super::{Colour, Failure, block, note, paint};
 use crate::catalog::Catalog;
+use crate::modules;
 
 /// The modules; compiled code is cached in `cache`, or in the user's cache folder.
 pub(crate) fn catalog(cache: Option<&std::path::Path>) -> Result<Catalog, Failure> {
@@ -14,8 +14,7 @@ pub(crate) fn catalog(cache: Option<&std::path::Path>) -> Result<Catalog, Failur
             .or_else(|| Some(std::path::PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
         Some(base.join("watchbell").join("modules"))
     });
-    let sandbox = Sandbox::new(Config { cache_dir, ..Config::default() })?;
-    Ok(Catalog::new(sandbox)?)
+    Ok(Catalog::new(modules::sandbox(cache_dir)?)?)
 }
 
 impl Place {
@@ -60,7 +59,7 @@ fn told(loaded: Result<Bundle, Report>, json: bool) -> Result<Bundle, Failure> {
         if json {
             tracing::warn!("{warning}");
         } else {
-            eprintln!("{} {warning}", paint("warning:", YELLOW, &std::io::stderr()));
+            note(&format!("{} {}", paint("warning:", Colour::Yellow), block(warning)));
         }
     }
     Ok(bundle)
@@ -86,15 +85,15 @@ pub(crate) fn without_level(diagnostic: &str) -> &str {
 
 pub(crate) fn tell(report: &Report) {
     let text = report.to_string();
-    let error = paint("error:", RED, &std::io::stderr());
-    let warning = paint("warning:", YELLOW, &std::io::stderr());
+    let error = paint("error:", Colour::Red);
+    let warning = paint("warning:", Colour::Yellow);
     for line in text.lines() {
         if let Some(rest) = line.strip_prefix("error:") {
-            eprintln!("{error}{rest}");
+            note(&format!("{error}{rest}"));
         } else if let Some(rest) = line.strip_prefix("warning:") {
-            eprintln!("{warning}{rest}");
+            note(&format!("{warning}{rest}"));
         } else {
-            eprintln!("{line}");
+            note(line);
         }
     }
 }

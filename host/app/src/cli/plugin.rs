@@ -8,14 +8,13 @@ mod bench; // speed and size
 mod rows; // generated rows for it
 mod publish; // sign, push, pull
 
-use std::io::IsTerminal;
 use std::time::Duration;
 
 use watchbell_plugin_tools::Progress;
-use watchbell_sandbox::{Config, Sandbox};
+use watchbell_sandbox::Sandbox;
 
 use super::args::Plugin;
-use super::{Failure, plain};
+use super::{Failure, Terminal, note, plain};
 
 pub(crate) fn plugin(command: &Plugin) -> Result<(), Failure> {
     match command {
@@ -38,26 +37,26 @@ pub(crate) fn plugin(command: &Plugin) -> Result<(), Failure> {
 
 /// A sandbox that caches compiled modules: a JavaScript engine takes seconds to compile.
 fn sandbox() -> Result<Sandbox, Failure> {
-    Ok(Sandbox::new(Config { cache_dir: crate::catalog::cache_folder("modules"), ..Config::default() })?)
+    Ok(crate::modules::sandbox(crate::catalog::cache_folder("modules"))?)
 }
 
 /// Reports the progress of slow steps on standard error: one line that changes on a terminal, otherwise one every 10 s.
 fn progress_reporter() -> impl FnMut(Progress<'_>) {
     const APART: Duration = Duration::from_secs(10);
-    let is_terminal = std::io::stderr().is_terminal();
+    let terminal = Terminal::error();
     let mut told: Option<Duration> = None;
     move |progress| {
         let (doing, seconds) = (progress.doing, progress.elapsed.as_secs());
         let line: String = plain(progress.line).chars().take(80).collect();
         let end = if line.is_empty() { "" } else { ": " };
-        if is_terminal {
-            eprint!("\r\x1b[K  {doing}, {seconds} s{end}{line}");
+        if terminal.is_terminal() {
+            terminal.progress(&format!("  {doing}, {seconds} s{end}{line}"));
             if progress.line.is_empty() {
-                eprint!("\r\x1b[K");
+                terminal.clear();
             }
         } else if told.is_none_or(|told| progress.elapsed < told || progress.elapsed >= told + APART) {
             told = Some(progress.elapsed);
-            eprintln!("  {doing}, {seconds} s{end}{line}");
+            note(&format!("  {doing}, {seconds} s{end}{line}"));
         }
     }
 }

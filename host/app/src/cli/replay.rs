@@ -12,7 +12,7 @@ use watchbell_sdk::testing::case::{Answers, Document, Expected, ExpectedKind, OR
 
 use super::args::Replay;
 use super::place::catalog;
-use super::{Failure, GREEN, RED, paint, plain, print};
+use super::{Colour, Failure, json, paint, plain, print};
 use crate::clock::rfc3339;
 use crate::recording::{Ended, Recording, RecordingStore, RefusedForm};
 
@@ -28,7 +28,8 @@ pub(crate) fn replay(args: &Replay) -> Result<(), Failure> {
     })?;
     let module = match &args.module {
         Some(path) => {
-            let bytes = std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+            let bytes =
+                crate::catalog::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
             catalog.sandbox().load_rule(&path.display().to_string(), &bytes)?
         }
         None => {
@@ -59,7 +60,7 @@ pub(crate) fn replay(args: &Replay) -> Result<(), Failure> {
             "run": recording.id(), "same": same, "same_module": same_module, "rows": recording.rows(),
             "window": recording.window.map(|at| rfc3339(Timestamp(at))), "recorded": recording.ended, "replayed": ended,
         });
-        print(&serde_json::to_string_pretty(&report)?)?;
+        json(&report)?;
     } else {
         tell(&recording, &ended, same, same_module)?;
     }
@@ -78,12 +79,12 @@ fn list(recordings: &RecordingStore, json: bool) -> Result<(), Failure> {
         listed.push(json!({ "run": recording.id(), "rows": recording.rows(), "ended": what }));
     }
     if json {
-        return print(&serde_json::to_string_pretty(&listed)?);
+        return super::json(&listed);
     }
     if listed.is_empty() {
         return print(&format!(
             "`{}` contains no recordings: runs that find something or fail are recorded as they happen",
-            recordings.folder().display()
+            plain(&recordings.folder().display().to_string())
         ));
     }
     for run in &listed {
@@ -143,9 +144,8 @@ fn refused_again(recording: &Recording, refused: &RefusedForm, question: &Questi
 }
 
 fn tell(recording: &Recording, ended: &Ended, same: bool, same_module: bool) -> Result<(), Failure> {
-    let out = std::io::stdout();
     let [start, settled, end] = recording.window.map(|at| rfc3339(Timestamp(at)));
-    print(&format!("{}: {} rows", recording.id(), recording.rows()))?;
+    print(&format!("{}: {} rows", plain(&recording.id()), recording.rows()))?;
     print(&format!("  window {start} .. {end}, settled at {settled}"))?;
     if let Some(refused) = &recording.refused {
         print(&plain(&format!("  asked {}", refused.asks)))?;
@@ -166,14 +166,14 @@ fn tell(recording: &Recording, ended: &Ended, same: bool, same_module: bool) -> 
                     signal.summary
                 )))?;
             }
-            print(&format!("  state {}", &state[..12.min(state.len())]))?;
+            print(&format!("  state {}", plain(state.get(..12).unwrap_or(state))))?;
         }
         Ended::Failed { message } => print(&plain(&format!("  failed: {message}")))?,
     }
     let module = if same_module { "" } else { ", with a different module than the recorded one" };
     let verdict = match same {
-        true => paint("the same as recorded, bit for bit", GREEN, &out),
-        false => paint("NOT the same as recorded", RED, &out),
+        true => paint("the same as recorded, bit for bit", Colour::Green),
+        false => paint("NOT the same as recorded", Colour::Red),
     };
     print(&format!("  {verdict}{module}"))
 }

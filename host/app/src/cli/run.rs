@@ -10,11 +10,13 @@ use super::place::{catalog, tell_or_log};
 use crate::bind::Deployment;
 use crate::catalog::{Catalog, WITHOUT_PLUGINS};
 use crate::clock::Clock;
+use crate::descriptors;
 use crate::host::{self, Host, StartFault};
 use crate::{End, HostCommand, logs};
 
 pub(crate) fn run(args: &Run) -> Result<(), Failure> {
     logs::start(args.json);
+    let files_max = descriptors::raise();
     if !Catalog::has_plugins() {
         return Err(Failure::Faults(anyhow::anyhow!(WITHOUT_PLUGINS)));
     }
@@ -32,6 +34,7 @@ pub(crate) fn run(args: &Run) -> Result<(), Failure> {
             deployment,
             allow_shrink: args.allow_shrink,
             accept_clock: args.accept_clock,
+            connections_max: descriptors::connections(args.max_connections, files_max),
             clock: Clock::start(),
             commands: commanded,
             reload,

@@ -11,7 +11,7 @@ use watchbell_manifest::{BoundRule, Bundle, ModuleRef};
 use super::args::Shadow;
 use super::past::{named, span};
 use super::place::catalog;
-use super::{BOLD, Failure, GREEN, RED, YELLOW, paint, plain, print};
+use super::{Colour, Failure, json, paint, plain, print};
 use crate::bind::clusters;
 use crate::catalog::Catalog;
 use crate::clock::{self, rfc3339};
@@ -79,7 +79,7 @@ pub(crate) fn shadow(args: &Shadow) -> Result<(), Failure> {
     let agrees = strangers.is_empty()
         && verdicts.iter().all(|verdict| verdict.stopped.is_none() && verdict.compared.agrees());
     if args.json {
-        print(&serde_json::to_string_pretty(&machine(args, &verdicts, &strangers, over, agrees))?)?;
+        json(&machine(args, &verdicts, &strangers, over, agrees))?;
     } else {
         people(args, &verdicts, &strangers, over)?;
     }
@@ -158,11 +158,10 @@ fn people(
     strangers: &BTreeMap<String, usize>,
     over: Range,
 ) -> Result<(), Failure> {
-    let out = std::io::stdout();
     print(&format!(
         "{} against `{}`, from {} to {}",
-        args.place.environment,
-        args.writeback,
+        plain(&args.place.environment),
+        plain(&args.writeback),
         rfc3339(over.start),
         rfc3339(over.end)
     ))?;
@@ -171,9 +170,9 @@ fn people(
     for verdict in verdicts {
         let compared = &verdict.compared;
         let told = match (&verdict.stopped, compared.agrees()) {
-            (Some(_), _) => paint("not evaluated to the end", RED, &out),
-            (None, true) => paint("agree", GREEN, &out),
-            (None, false) => paint("differ", RED, &out),
+            (Some(_), _) => paint("not evaluated to the end", Colour::Red),
+            (None, true) => paint("agree", Colour::Green),
+            (None, false) => paint("differ", Colour::Red),
         };
         print(&format!(
             "  {:width$}  {:>12}  {:>13}  {:>5}  {told}",
@@ -204,10 +203,10 @@ fn people(
     }
     for (rule, count) in strangers {
         let told = if *count == 1 { "alert" } else { "alerts" };
-        print(&format!("{} {} ({count} {told})", paint("not imported:", YELLOW, &out), plain(rule)))?;
+        print(&format!("{} {} ({count} {told})", paint("not imported:", Colour::Yellow), plain(rule)))?;
     }
     if verdicts.is_empty() {
-        print(&paint("There are no rules.", BOLD, &out))?;
+        print(&paint("There are no rules.", Colour::Bold))?;
     }
     Ok(())
 }

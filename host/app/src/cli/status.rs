@@ -10,7 +10,7 @@ use watchbell_view::{CauseView, RuleView, Status, Time, VERSION};
 
 use super::args::Status as Args;
 use super::place::{catalog, tell};
-use super::{BOLD, Failure, RED, YELLOW, paint, print};
+use super::{Colour, Failure, json, note, paint, plain, print};
 use crate::{clock, stored};
 
 /// A host answers at once; this is for one that hangs.
@@ -27,7 +27,7 @@ pub(crate) fn status(args: &Args) -> Result<(), Failure> {
             stored::status(&known.reader()?, args.place.environment.clone(), named, clock::wall())?
         }
     };
-    if args.json { print(&serde_json::to_string_pretty(&status)?) } else { print(&table(&status)) }
+    if args.json { json(&status) } else { print(&table(&status)) }
 }
 
 pub(super) enum Answer<T> {
@@ -56,12 +56,12 @@ impl HostOrStore {
                 bundle: Some(bundle),
             }),
             Err(_) if args.listen.is_some() || args.store.is_some() => {
-                eprintln!("the manifests have errors (see `watchbell check`); continuing without them");
+                note("the manifests have errors (see `watchbell check`); continuing without them");
                 Ok(Self { bundle: None, listen: args.listen, store: args.store.clone() })
             }
             Err(report) => {
                 tell(&report);
-                eprintln!("\nhint: to do without manifests, pass `--listen ADDRESS` or `--store FILE`");
+                note("\nhint: to do without manifests, pass `--listen ADDRESS` or `--store FILE`");
                 Err(Failure::Told)
             }
         }
@@ -108,28 +108,31 @@ fn read<T: DeserializeOwned>(url: &str, answer: Value) -> anyhow::Result<T> {
 }
 
 fn table(status: &Status) -> String {
-    let out = std::io::stdout();
     let mut text = format!(
         "environment {}, host {}, bundle {}, {} deliveries owed\n",
-        status.environment,
-        status.host.as_deref().unwrap_or("none"),
-        status.bundle.as_deref().map_or("none", |digest| digest.get(..12).unwrap_or(digest)),
+        plain(&status.environment),
+        plain(status.host.as_deref().unwrap_or("none")),
+        plain(status.bundle.as_deref().map_or("none", |digest| digest.get(..12).unwrap_or(digest))),
         status.owed,
     );
     for (what, health) in [("alive", &status.alive), ("ready", &status.ready)] {
         for CauseView { message, .. } in &health.causes {
-            text.push_str(&format!("{} {message}\n", paint(&format!("not {what}:"), YELLOW, &out)));
+            text.push_str(&format!(
+                "{} {}\n",
+                paint(&format!("not {what}:"), Colour::Yellow),
+                plain(message)
+            ));
         }
     }
     for CauseView { message, .. } in &status.ready.warnings {
-        text.push_str(&format!("{} {message}\n", paint("warning:", YELLOW, &out)));
+        text.push_str(&format!("{} {}\n", paint("warning:", Colour::Yellow), plain(message)));
     }
-    let width = status.rules.iter().map(|rule| rule.name.len()).max().unwrap_or(4).max(4);
+    let width = status.rules.iter().map(|rule| plain(&rule.name).len()).max().unwrap_or(4).max(4);
     let header = format!(
         "{:width$}  {:8}  {:20}  {:>8}  {:20}  {:>4}  last error",
         "rule", "state", "evaluated until", "age", "next due", "open"
     );
-    text.push_str(&format!("\n{}\n", paint(&header, BOLD, &out)));
+    text.push_str(&format!("\n{}\n", paint(&header, Colour::Bold)));
     for rule in &status.rules {
         let state = match rule {
             rule if !rule.enabled => "disabled",
@@ -138,16 +141,16 @@ fn table(status: &Status) -> String {
             rule if rule.running => "running",
             _ => "waiting",
         };
-        let colour = if state == "failing" { RED } else { "0" };
+        let word = format!("{state:8}");
         text.push_str(&format!(
             "{:width$}  {}  {:20}  {:>8}  {:20}  {:>4}  {}\n",
-            rule.name,
-            paint(&format!("{state:8}"), colour, &out),
+            plain(&rule.name),
+            if state == "failing" { paint(&word, Colour::Red) } else { word },
             short(rule.evaluated_until),
             age(rule),
             short(rule.next_due),
             rule.open_episodes,
-            rule.last_error.as_deref().unwrap_or("-"),
+            plain(rule.last_error.as_deref().unwrap_or("-")),
         ));
     }
     text

@@ -1,6 +1,5 @@
 //! `watchbell test`: rules on a virtual timeline, offline.
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 
 use anyhow::Context;
@@ -9,7 +8,7 @@ use watchbell_manifest::load_tests;
 
 use super::args::Test;
 use super::place::{catalog, tell};
-use super::{BOLD, Failure, GREEN, RED, YELLOW, paint, print};
+use super::{Colour, Failure, Terminal, json, note, paint, plain, print};
 use crate::clock;
 use crate::testing::outcome::Outcome;
 use crate::testing::suite::{self, Lack};
@@ -49,7 +48,7 @@ pub(crate) fn test(args: &Test) -> Result<(), Failure> {
     }
     let progress = Progress::new(jobs.len());
     let outcomes = suite::run(&jobs, &bundles, &catalog, &|outcome| progress.done(outcome))?;
-    progress.clear();
+    Terminal::error().clear();
     if let Some(path) = &args.junit {
         junit::write(&outcomes, path).with_context(|| format!("cannot write `{}`", path.display()))?;
     }
@@ -73,52 +72,51 @@ pub(crate) fn test(args: &Test) -> Result<(), Failure> {
                 json!({ "rule": lack.rule, "tests": lack.tests, "fires": lack.fires, "quiet": lack.quiet })
             }).collect::<Vec<_>>(),
         });
-        print(&serde_json::to_string_pretty(&report)?)?;
+        json(&report)?;
     } else {
         tell_outcomes(args, &outcomes)?;
         tell_warnings(&outcomes)?;
         tell_lacking(&lacking)?;
-        let out = std::io::stdout();
-        let passed = paint(&format!("{} passed", outcomes.len() - failed), GREEN, &out);
+        let passed = paint(&format!("{} passed", outcomes.len() - failed), Colour::Green);
         let failures = format!("{failed} failed");
-        let failures = if failed > 0 { paint(&failures, RED, &out) } else { failures };
+        let failures = if failed > 0 { paint(&failures, Colour::Red) } else { failures };
         print(&format!("{passed}, {failures}, in {:.1} s", took.as_secs_f64()))?;
     }
     if args.bless && failed > 0 {
         let (changed, refused) = bless::bless(&files, &outcomes)?;
         for path in &changed {
-            eprintln!("blessed {}: review the changes before you commit them", path.display());
+            note(&format!(
+                "blessed {}: review the changes before you commit them",
+                plain(&path.display().to_string())
+            ));
         }
         for why in &refused {
-            eprintln!("{} {why}", paint("not blessed:", YELLOW, &std::io::stderr()));
+            note(&format!("{} {}", paint("not blessed:", Colour::Yellow), plain(why)));
         }
     }
     if failed > 0 || (args.strict && !lacking.is_empty()) { Err(Failure::Told) } else { Ok(()) }
 }
 
 fn tell_outcomes(args: &Test, outcomes: &[Outcome]) -> Result<(), Failure> {
-    let out = std::io::stdout();
     for outcome in outcomes {
-        let named = format!("{}  {} [{}]", outcome.place(), outcome.name, outcome.environment);
+        let named = plain(&format!("{}  {} [{}]", outcome.place(), outcome.name, outcome.environment));
         if outcome.is_passed() {
             if args.verbose {
-                print(&format!("{}    {named}", paint("ok", GREEN, &out)))?;
+                print(&format!("{}    {named}", paint("ok", Colour::Green)))?;
                 for line in &outcome.trace {
-                    print(&format!("  {line}"))?;
+                    print(&format!("  {}", plain(line)))?;
                 }
             }
             continue;
         }
-        print(&format!("{}  {named}", paint("FAIL", RED, &out)))?;
+        print(&format!("{}  {named}", paint("FAIL", Colour::Red)))?;
         for line in outcome.differences().lines() {
             let colour = match line.trim_start().chars().next() {
-                Some('-') => Some(RED),
-                Some('+') => Some(GREEN),
+                Some('-') => Some(Colour::Red),
+                Some('+') => Some(Colour::Green),
                 _ => None,
             };
-            print(
-                &colour.map_or_else(|| super::plain(line), |colour| paint(&super::plain(line), colour, &out)),
-            )?;
+            print(&colour.map_or_else(|| plain(line), |colour| paint(&plain(line), colour)))?;
         }
         print("")?;
     }
@@ -132,9 +130,9 @@ fn tell_warnings(outcomes: &[Outcome]) -> Result<(), Failure> {
         outcome.warnings.iter().map(of_rule).collect::<Vec<_>>()
     };
     let all: BTreeMap<(String, String), String> = outcomes.iter().rev().flat_map(warned).collect();
-    let head = paint("warning:", YELLOW, &std::io::stdout());
+    let head = paint("warning:", Colour::Yellow);
     for ((rule, warning), place) in all {
-        print(&format!("{head} rule `{rule}`: {} ({place})", super::plain(&warning)))?;
+        print(&format!("{head} rule `{}`: {} ({})", plain(&rule), plain(&warning), plain(&place)))?;
     }
     Ok(())
 }
@@ -143,14 +141,13 @@ fn tell_lacking(lacking: &[Lack]) -> Result<(), Failure> {
     if lacking.is_empty() {
         return Ok(());
     }
-    let widest = lacking.iter().map(|lack| lack.rule.len()).max().unwrap_or(0).max(4);
-    let out = std::io::stdout();
-    print(&paint("Rules without both a test that fires and a test that stays quiet:", BOLD, &out))?;
+    let widest = lacking.iter().map(|lack| plain(&lack.rule).len()).max().unwrap_or(0).max(4);
+    print(&paint("Rules without both a test that fires and a test that stays quiet:", Colour::Bold))?;
     print(&format!("  {:<widest$}  tests  fires  quiet", "rule"))?;
     for lack in lacking {
         let seen = |seen: bool| if seen { "yes" } else { "no" };
         let (fires, quiet) = (seen(lack.fires), seen(lack.quiet));
-        print(&format!("  {:<widest$}  {:>5}  {fires:>5}  {quiet:>5}", lack.rule, lack.tests))?;
+        print(&format!("  {:<widest$}  {:>5}  {fires:>5}  {quiet:>5}", plain(&lack.rule), lack.tests))?;
     }
     print("")
 }
@@ -158,29 +155,19 @@ fn tell_lacking(lacking: &[Lack]) -> Result<(), Failure> {
 /// A progress line, on a terminal only.
 struct Progress {
     all: usize,
-    shown: bool,
     done: Mutex<(usize, usize)>,
 }
 
 impl Progress {
     fn new(all: usize) -> Self {
-        Self { all, shown: std::io::stderr().is_terminal(), done: Mutex::default() }
+        Self { all, done: Mutex::default() }
     }
 
     fn done(&self, outcome: &Outcome) {
         let mut done = self.done.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         done.0 += 1;
         done.1 += usize::from(!outcome.is_passed());
-        if self.shown {
-            let (count, failed) = *done;
-            eprint!("\r\x1b[K{count} of {} tests, {failed} failed", self.all);
-            let _ = std::io::stderr().flush();
-        }
-    }
-
-    fn clear(&self) {
-        if self.shown {
-            eprint!("\r\x1b[K");
-        }
+        let (count, failed) = *done;
+        Terminal::error().progress(&format!("{count} of {} tests, {failed} failed", self.all));
     }
 }

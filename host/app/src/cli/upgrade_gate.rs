@@ -10,7 +10,7 @@ mod once; // `--next` and `--put-back`: a single read
 use watchbell_gate::{Allowed, Ask, Author, Drain, Gate, Outcome, Own, Procedure, Restart, Verdict};
 
 use self::args::{Until, UpgradeGate};
-use super::Failure;
+use super::{Failure, Terminal};
 use crate::clock::{self, Clock};
 
 /// What to do with the verdict.
@@ -64,17 +64,9 @@ fn author() -> Author {
 }
 
 fn tell(args: &UpgradeGate, verdict: &Verdict) -> anyhow::Result<()> {
-    let text = match args.json {
-        true => machine::verdict(verdict),
-        false => people::verdict(args, verdict),
-    };
-    print(&text)
-}
-
-/// Writes to standard output; a closed pipe is not an error.
-fn print(text: &str) -> anyhow::Result<()> {
-    match super::print(text) {
-        Err(Failure::Faults(error)) => Err(error),
-        _ => Ok(()),
+    match args.json {
+        true => Terminal::out().json(&machine::verdict(verdict))?,
+        false => Terminal::out().print(&people::verdict(args, verdict))?,
     }
+    Ok(())
 }

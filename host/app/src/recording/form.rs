@@ -46,6 +46,9 @@ pub(crate) struct Limit {
     memory_bytes: usize,
     state_bytes: usize,
     output_bytes: usize,
+    /// Not of recordings that are older than this limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reach_ms: Option<u64>,
 }
 
 /// How it ended.
@@ -182,18 +185,21 @@ impl From<&Limits> for Limit {
             memory_bytes: limits.memory_bytes_max,
             state_bytes: limits.state_bytes_max,
             output_bytes: limits.output_bytes_max,
+            reach_ms: Some(limits.reach.millis()),
         }
     }
 }
 
 impl From<Limit> for Limits {
     fn from(limit: Limit) -> Self {
+        let usual = Self::default();
         Self {
+            reach: limit.reach_ms.map_or(usual.reach, Duration),
             time_max: std::time::Duration::from_millis(limit.time_ms),
             memory_bytes_max: limit.memory_bytes,
             state_bytes_max: limit.state_bytes,
             output_bytes_max: limit.output_bytes,
-            ..Self::default()
+            ..usual
         }
     }
 }

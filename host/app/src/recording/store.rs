@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use watchbell_contract::Finding;
+use watchbell_outside::ReadError;
 use watchbell_pipeline::action::{Purpose, Run};
 use watchbell_pipeline::fault::RunFault;
 use watchbell_pipeline::input::Evaluation;
@@ -15,6 +16,8 @@ use crate::bind::LiveRule;
 
 /// How many of the newest runs are kept for each rule.
 const RUNS_KEPT: usize = 20;
+/// A folder with more is not one of ours.
+const ENTRIES_MAX: usize = 100_000;
 /// A larger file is not one of ours.
 const FILE_BYTES_MAX: u64 = 64 << 20;
 
@@ -28,7 +31,7 @@ pub(crate) enum RecordingFault {
     #[error("no run `{id}` is recorded in `{}`", folder.display())]
     Unknown { id: String, folder: PathBuf },
     #[error("cannot read `{}`", path.display())]
-    Read { path: PathBuf, source: std::io::Error },
+    Read { path: PathBuf, source: ReadError },
     #[error("`{}` is not a recording", path.display())]
     Form { path: PathBuf, source: serde_json::Error },
     #[error("`{}` is larger than any recording", path.display())]
@@ -99,13 +102,20 @@ impl RecordingStore {
 
     fn write(&self, recording: &Recording) -> std::io::Result<()> {
         let folder = self.folder.join(&recording.rule);
-        fs::create_dir_all(&folder)?;
+        private_folder(&self.folder)?;
+        private_folder(&folder)?;
         let path = folder.join(file_name(recording));
         let draft = path.with_extension("draft");
-        let mut file = fs::File::create(&draft)?;
-        // It contains fields of documents, so only this user may read it, like the store.
+        // A leftover of a process that ended here may be readable by others.
+        match fs::remove_file(&draft) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create_new(true);
         #[cfg(unix)]
-        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&draft)?;
         file.write_all(&serde_json::to_vec(recording)?)?;
         fs::rename(&draft, &path)?;
         let mut kept = paths(&folder)?;
@@ -118,8 +128,8 @@ impl RecordingStore {
 
     /// Every recording's rule and file, oldest first within each rule.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
-        let mut folders: Vec<PathBuf> =
-            fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten().take(ENTRIES_MAX);
+        let mut folders: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
         folders.sort();
         folders.iter().flat_map(|folder| paths(folder).unwrap_or_default()).collect()
     }
@@ -147,6 +157,25 @@ impl RecordingStore {
     }
 }
 
+/// Creates `folder` for this user alone: what is in it contains fields of documents, as the store does. One that an
+/// earlier version created is closed to others.
+fn private_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs::metadata(folder)?.permissions().mode();
+        if mode & 0o077 != 0 {
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+        }
+    }
+    Ok(())
+}
+
 /// Order by name is order by time: the window's end has the same number of digits for the next two centuries.
 fn file_name(recording: &Recording) -> String {
     format!("{:013}-{:04}.json", recording.window[2].max(0), recording.attempt)
@@ -155,6 +184,7 @@ fn file_name(recording: &Recording) -> String {
 fn paths(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut paths: Vec<PathBuf> = fs::read_dir(folder)?
         .flatten()
+        .take(ENTRIES_MAX)
         .map(|entry| entry.path())
         .filter(|path| path.extension().is_some_and(|end| end == "json"))
         .collect();
@@ -164,9 +194,9 @@ fn paths(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 
 pub(crate) fn read(path: &Path) -> Result<Recording, RecordingFault> {
     let unreadable = |source| RecordingFault::Read { path: path.to_path_buf(), source };
-    if fs::metadata(path).map_err(unreadable)?.len() > FILE_BYTES_MAX {
-        return Err(RecordingFault::Size { path: path.to_path_buf() });
-    }
-    let bytes = fs::read(path).map_err(unreadable)?;
+    let bytes = match watchbell_outside::read(path, FILE_BYTES_MAX) {
+        Err(ReadError::TooLarge { .. }) => return Err(RecordingFault::Size { path: path.to_path_buf() }),
+        read => read.map_err(unreadable)?,
+    };
     serde_json::from_slice(&bytes).map_err(|source| RecordingFault::Form { path: path.to_path_buf(), source })
 }

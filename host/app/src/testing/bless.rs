@@ -15,6 +15,9 @@ const SIGNAL: &[&str] = &["at", "labels", "value", "summary"];
 const EPISODE: &[&str] = &["labels", "state", "severity"];
 const DELIVERY: &[&str] = &["to", "cause", "title"];
 
+/// Bytes of a file of tests.
+const FILE_BYTES_MAX: u64 = 16 << 20;
+
 /// Messages about what could not be blessed.
 pub(crate) type Refused = Vec<String>;
 
@@ -117,7 +120,7 @@ pub(crate) fn rewrite(
     edits: &BTreeMap<u32, Vec<String>>,
     refused: &mut Refused,
 ) -> std::io::Result<bool> {
-    let text = fs::read_to_string(path)?;
+    let text = watchbell_outside::read_text(path, FILE_BYTES_MAX)?;
     let lines: Vec<&str> = text.lines().collect();
     let mut out: Vec<String> = Vec::new();
     let mut number = 0;

@@ -1,11 +1,11 @@
 //! A test's documents, and when a search can find them.
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 use watchbell_contract::{Duration, Timestamp};
 use watchbell_manifest::{Documents, Fields, Offset, Test};
+use watchbell_outside::ReadError;
 use watchbell_sdk::testing::case::number;
 
 use crate::clock::rfc3339;
@@ -15,6 +15,12 @@ const DOCUMENTS_MAX: usize = 2_000_000;
 
 /// How many lines of a file are read for its field names.
 const LINES_READ_MAX: usize = 1_000;
+/// How many bytes of a file are read for its field names.
+const BYTES_READ_MAX: u64 = 4 << 20;
+/// Bytes of one file of documents.
+const FILE_BYTES_MAX: u64 = 256 << 20;
+/// Entries of a folder of files of documents.
+const ENTRIES_MAX: usize = 10_000;
 
 /// Adds the fields of `test`'s documents and mapping.
 ///
@@ -25,10 +31,11 @@ pub(crate) fn fields(test: &Test, into: &mut Fields) -> Result<(), String> {
     for of in &test.documents {
         into.add_document(&of.fields);
         for path in of.ndjson.as_deref().map(files).transpose()?.unwrap_or_default() {
-            let file = fs::File::open(&path).map_err(|error| cannot_read(&path, &error))?;
-            for line in BufReader::new(file).lines().take(LINES_READ_MAX) {
-                let line = line.map_err(|error| cannot_read(&path, &error))?;
-                if let Ok(document) = serde_json::from_str(&line) {
+            let start = watchbell_outside::read_start(&path, BYTES_READ_MAX);
+            let start = start.map_err(|error| cannot_read(&path, &error))?;
+            for line in start.split(|byte| *byte == b'\n').take(LINES_READ_MAX) {
+                // The last line may be cut.
+                if let Ok(document) = serde_json::from_slice(line) {
                     into.add_document(&document);
                 }
             }
@@ -50,7 +57,7 @@ fn mapped(properties: &Value, above: &str, into: &mut Fields) {
     }
 }
 
-fn cannot_read(path: &Path, error: &std::io::Error) -> String {
+fn cannot_read(path: &Path, error: &ReadError) -> String {
     format!("cannot read `{}`: {error}", path.display())
 }
 
@@ -113,7 +120,8 @@ fn from_file(
     time_field: &str,
     into: &mut Vec<Arrival>,
 ) -> Result<(), String> {
-    let text = fs::read_to_string(path).map_err(|error| cannot_read(path, &error))?;
+    let text =
+        watchbell_outside::read_text(path, FILE_BYTES_MAX).map_err(|error| cannot_read(path, &error))?;
     let mut first = None;
     for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
         let place = |what: &str| format!("{}:{number}: {what}", path.display());
@@ -149,8 +157,12 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, String> {
         return Ok(vec![path.to_path_buf()]);
     }
     let listed = fs::read_dir(path).map_err(|error| format!("cannot list `{}`: {error}", path.display()))?;
-    let mut files: Vec<_> = listed
-        .flatten()
+    let entries: Vec<_> = listed.flatten().take(ENTRIES_MAX + 1).collect();
+    if entries.len() > ENTRIES_MAX {
+        return Err(format!("`{}` holds more than {ENTRIES_MAX} files and folders", path.display()));
+    }
+    let mut files: Vec<_> = entries
+        .into_iter()
         .map(|entry| entry.path())
         .filter(|path| path.extension().is_some_and(|end| end == "ndjson"))
         .collect();

@@ -3,6 +3,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use watchbell_outside::{line, lines};
 
 use super::outcome::{Outcome, Verdict};
 
@@ -11,7 +12,7 @@ use super::outcome::{Outcome, Verdict};
 pub(crate) fn write(outcomes: &[Outcome], path: &Path) -> anyhow::Result<()> {
     let mut report = Report::new("watchbell");
     for of_file in outcomes.chunk_by(|a, b| a.file == b.file) {
-        let mut suite = TestSuite::new(of_file[0].file.display().to_string());
+        let mut suite = TestSuite::new(line(&of_file[0].file.display().to_string()).into_owned());
         for outcome in of_file {
             let status = match &outcome.verdict {
                 Verdict::Passed => TestCaseStatus::success(),
@@ -20,9 +21,13 @@ pub(crate) fn write(outcomes: &[Outcome], path: &Path) -> anyhow::Result<()> {
                 }
                 Verdict::Broken(why) => failed(NonSuccessKind::Error, why, outcome),
             };
-            let mut case = TestCase::new(format!("{} [{}]", outcome.name, outcome.environment), status);
-            case.set_classname(outcome.rule.clone()).set_time(Duration::from_millis(outcome.took.millis()));
-            case.extra.insert("file".into(), outcome.file.display().to_string().into());
+            let mut case = TestCase::new(
+                line(&format!("{} [{}]", outcome.name, outcome.environment)).into_owned(),
+                status,
+            );
+            case.set_classname(line(&outcome.rule).into_owned())
+                .set_time(Duration::from_millis(outcome.took.millis()));
+            case.extra.insert("file".into(), line(&outcome.file.display().to_string()).into_owned().into());
             case.extra.insert("line".into(), outcome.line.to_string().into());
             suite.add_test_case(case);
         }
@@ -33,6 +38,8 @@ pub(crate) fn write(outcomes: &[Outcome], path: &Path) -> anyhow::Result<()> {
 
 fn failed(kind: NonSuccessKind, message: &str, outcome: &Outcome) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(kind);
-    status.set_message(message).set_description(outcome.differences());
+    status
+        .set_message(line(message).into_owned())
+        .set_description(lines(&outcome.differences()).into_owned());
     status
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use watchbell_contract::Duration;
 use watchbell_manifest::Test;
+use watchbell_outside as outside;
 use watchbell_sdk::testing::flow;
 
 use super::compare::{Discrepancy, Observed};
@@ -89,7 +90,8 @@ impl Outcome {
         if !self.trace.is_empty() {
             text.push_str("  what happened:\n");
             for line in &self.trace {
-                text.push_str(&format!("  {line}\n"));
+                // Documents have a say in it.
+                text.push_str(&format!("  {}\n", outside::line(line)));
             }
         }
         text

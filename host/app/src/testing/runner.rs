@@ -19,6 +19,7 @@ use super::virtual_host::{VirtualDeployment, VirtualHost};
 use crate::bind::LiveRule;
 use crate::catalog::Catalog;
 use crate::clock;
+use crate::texts::Texts;
 
 /// How many lines of the trace a failure shows.
 const TRACE_LINES_MAX: usize = 60;
@@ -130,6 +131,7 @@ impl Runner {
             environment: bundle.environment.name.clone(),
             specs: vec![Arc::new(rule.spec.clone())],
             destinations: bundle.outbox(),
+            texts: Texts::new(catalog.texts()?),
             rules: BTreeMap::from([(RuleName(rule.spec.name.0.clone()), Arc::new(bound))]),
         };
         // What existed before the host did.

@@ -139,12 +139,18 @@ fn note_line(note: &Note, start: Timestamp) -> Option<String> {
         }
         Note::Primed { until, .. } => format!("primed    with the data before {}", at(*until)),
         Note::PrimesAnew { reason, .. } => format!("primes    again: {reason}"),
+        Note::Overflowed { message, .. } => format!("warning   {message}"),
+        Note::Backlog { message, .. } => format!("warning   {message}"),
+        Note::WithinLimit { .. } => "warning   no key is beyond `limits.episodes` any more".into(),
         Note::FieldUnmapped { message, .. } => format!("warning   {message}"),
         Note::GapRecorded { start: from, end, reason, .. } => {
             format!("gap       {} to {}: {reason}", at(*from), at(*end))
         }
         Note::EpisodeOpened { summary, .. } => format!("episode   opened: {summary}"),
         Note::EpisodeResolved { why, .. } => format!("episode   resolved: {why}"),
+        Note::TextFailed { destination, reason, .. } => {
+            format!("plain     text for {destination}: {reason}")
+        }
         Note::DeliveryPostponed { destination, due, reason, .. } => {
             format!("postponed for {destination} until {}: {reason}", at(*due))
         }

@@ -18,6 +18,7 @@ use crate::bind::LiveRule;
 use crate::evaluate::evaluate;
 use crate::evidence;
 use crate::recording::Recorder;
+use crate::texts::Texts;
 
 /// No coordinator takes this many actions at one instant: time would not advance.
 const STEPS_MAX: u32 = 1_000_000;
@@ -29,6 +30,7 @@ pub(crate) struct VirtualDeployment {
     pub(crate) specs: Vec<Arc<RuleSpec>>,
     pub(crate) destinations: Vec<DestinationSpec>,
     pub(crate) rules: BTreeMap<RuleName, Arc<LiveRule>>,
+    pub(crate) texts: Texts,
 }
 
 pub(crate) struct VirtualHost {
@@ -177,6 +179,10 @@ impl VirtualHost {
                 }
                 Action::ReadTransitions(_) | Action::RetakeNotifier { .. } => {
                     unreachable!("one host owns everything, and loses nothing")
+                }
+                Action::Render { order, epoch, job } => {
+                    let outcome = self.deployment.texts.render(*job).await;
+                    Input::Rendered { order, epoch, outcome }
                 }
                 Action::Deliver { id, epoch, destination, intent } => {
                     let outcome = if self.down.contains(&destination) {

@@ -38,6 +38,8 @@ pub(crate) struct MergedCursor {
     shape: Shape,
     folds: Vec<Fold>,
     page: usize,
+    /// Requests over all groups.
+    pages_max: usize,
     /// `None`: no request was sent yet.
     pages: Option<VecDeque<Rows>>,
 }
@@ -101,19 +103,26 @@ impl MergedCursor {
             );
             return Err(ErrorKind::Question { reason });
         }
-        Ok(Self { cursors, shape, folds, page: session.config().page_buckets.max(1), pages: None })
+        let config = session.config();
+        let (page, pages_max) = (config.page_buckets.max(1), config.pages_max);
+        Ok(Self { cursors, shape, folds, page, pages_max, pages: None })
     }
 
     /// The next page, never empty; `None` after the last.
     pub(crate) async fn next(&mut self) -> Result<Option<Rows>, ErrorKind> {
         if self.pages.is_none() {
             let mut merged = Merged::new();
+            let mut pages = 0;
             for cursor in &mut self.cursors {
                 // It existed when its fields were looked up.
                 while let Some(rows) = cursor.next().await.map_err(|cause| match cause {
                     ErrorKind::NoIndex { .. } => ErrorKind::FieldsChanged,
                     other => other,
                 })? {
+                    pages += 1;
+                    if pages > self.pages_max {
+                        return Err(ErrorKind::TooManyPages { max: self.pages_max });
+                    }
                     add(&mut merged, &rows, self.shape.by.len(), cursor.shape.metrics.len(), &self.folds);
                     if merged.len() > BUCKETS_MAX {
                         let reason =
@@ -207,7 +216,7 @@ fn add(merged: &mut Merged, rows: &Rows, by: usize, metrics: usize, folds: &[Fol
         let key = (time, (0..by).map(at).collect());
         let cells = merged.entry(key).or_default();
         let integer = |part| if let Part::Integer(value) = part { value } else { 0 };
-        cells.count += integer(at(by));
+        cells.count = cells.count.saturating_add(integer(at(by)));
         let own: Vec<Option<f64>> = (0..metrics).map(|metric| at(by + 1 + metric).as_number()).collect();
         cells.metrics.resize(metrics, None);
         for fold in folds {
@@ -215,7 +224,11 @@ fn add(merged: &mut Merged, rows: &Rows, by: usize, metrics: usize, folds: &[Fol
         }
         let filters = by + 1 + metrics..rows.columns.len();
         cells.filters.resize(filters.len(), 0);
-        cells.filters.iter_mut().zip(filters).for_each(|(sum, column)| *sum += integer(at(column)));
+        cells
+            .filters
+            .iter_mut()
+            .zip(filters)
+            .for_each(|(sum, column)| *sum = sum.saturating_add(integer(at(column))));
     }
 }
 

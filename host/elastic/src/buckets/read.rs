@@ -1,5 +1,5 @@
 //! Reads buckets straight into columns.
-use std::{cell::Cell, fmt};
+use std::fmt;
 
 use serde::{
     Deserialize,
@@ -10,10 +10,11 @@ use watchbell_contract::Rows;
 
 use super::shape::Shape;
 use crate::{
-    columns::{ColumnBuilder, Misfit, Misfits},
-    envelope::Envelope,
+    columns::ColumnBuilder,
+    envelope::{self, Envelope},
     error::ErrorKind,
-    hits::ValueSeed,
+    hits::{PageLimits, ValueSeed},
+    misfit::{Misfit, Misfits},
     plan::ColumnKind,
 };
 
@@ -24,14 +25,15 @@ pub(super) struct BucketsPage {
 }
 
 /// Reads one response.
-pub(super) fn page(shape: &Shape, bytes: &[u8]) -> Result<BucketsPage, ErrorKind> {
+pub(super) fn page(shape: &Shape, limits: PageLimits, bytes: &[u8]) -> Result<BucketsPage, ErrorKind> {
     let malformed = |reason: String| ErrorKind::Malformed { reason };
     let text = std::str::from_utf8(bytes).map_err(|error| malformed(format!("not utf-8: {error}")))?;
     let mut reader = serde_json::Deserializer::from_str(text);
-    let misfit = Cell::new(None);
-    let mut page = PageOfBuckets::new(shape);
+    let misfit = Misfits::new(limits.bytes);
+    let mut page = PageOfBuckets::new(shape, limits.rows);
     let read = AnswerSeed { page: &mut page, misfit: &misfit }.deserialize(&mut reader);
-    match (misfit.get(), read.and_then(|()| reader.end())) {
+    match (misfit.first(), read.and_then(|()| reader.end())) {
+        (None, Err(_)) if misfit.is_full() => Err(ErrorKind::MemoryTooLarge { max: limits.bytes }),
         (Some((column, Misfit(what))), _) => {
             let name = shape.by.get(column).map_or("", |key| &key.name);
             Err(ErrorKind::Misfit { reason: format!("field `{name}`: {what}") })
@@ -41,8 +43,21 @@ pub(super) fn page(shape: &Shape, bytes: &[u8]) -> Result<BucketsPage, ErrorKind
     }
 }
 
+/// Reads one response to a question.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn read_page(
+    over: watchbell_contract::Range,
+    question: &watchbell_contract::Buckets,
+    mapping: &crate::mapping::Mapping,
+    bytes: &[u8],
+) -> Result<Rows, ErrorKind> {
+    let limits = PageLimits { rows: 10_000, bytes: 64 << 20 };
+    page(&Shape::new(over, question, mapping)?, limits, bytes).map(|page| page.rows)
+}
+
 struct PageOfBuckets<'a> {
     shape: &'a Shape,
+    rows_max: usize,
     times: Vec<i64>,
     by: Vec<ColumnBuilder>,
     counts: ColumnBuilder,
@@ -57,10 +72,11 @@ struct PageOfBuckets<'a> {
 }
 
 impl<'a> PageOfBuckets<'a> {
-    fn new(shape: &'a Shape) -> Self {
+    fn new(shape: &'a Shape, rows_max: usize) -> Self {
         let columns = |count: usize, kind| (0..count).map(|_| ColumnBuilder::new(kind)).collect();
         Self {
             shape,
+            rows_max,
             times: vec![],
             by: shape.by.iter().map(|key| ColumnBuilder::new(key.kind)).collect(),
             counts: ColumnBuilder::new(ColumnKind::Integers),
@@ -119,19 +135,45 @@ struct Total {
     total: Option<Count>,
 }
 
-/// A number on servers before 7.0.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Count {
-    Plain(i64),
-    Told { value: i64 },
+/// A number on servers before 7.0, else an object.
+struct Count(i64);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NumberOrObject;
+        impl<'de> Visitor<'de> for NumberOrObject {
+            type Value = Count;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a total")
+            }
+            fn visit_i64<E>(self, total: i64) -> Result<Count, E> {
+                Ok(Count(total))
+            }
+            fn visit_u64<E: serde::de::Error>(self, total: u64) -> Result<Count, E> {
+                total.try_into().map(Count).map_err(E::custom)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Count, A::Error> {
+                let mut total = None;
+                while let Some(key) = map.next_key::<std::borrow::Cow<'_, str>>()? {
+                    match &*key {
+                        "value" => total = Some(map.next_value()?),
+                        _ => _ = map.next_value::<IgnoredAny>()?,
+                    }
+                }
+                total.map(Count).ok_or_else(|| A::Error::missing_field("value"))
+            }
+        }
+        deserializer.deserialize_any(NumberOrObject)
+    }
 }
 
 /// A metric or filter of a bucket.
 #[derive(Deserialize)]
 struct Part {
     value: Option<Loose>,
-    values: Option<Vec<Percentile>>,
+    /// Of the only percentile that was asked for.
+    #[serde(default, deserialize_with = "envelope::first")]
+    values: Option<Percentile>,
     doc_count: Option<i64>,
     /// The metric itself, inside a filter or a nested object.
     v: Option<Box<Part>>,
@@ -200,7 +242,7 @@ impl<'de> Visitor<'de> for AnswerSeed<'_, '_> {
                 "hits" => {
                     let hits: Total = map.next_value()?;
                     page.total = match hits.total {
-                        Some(Count::Plain(total) | Count::Told { value: total }) => total,
+                        Some(Count(total)) => total,
                         None => 0,
                     };
                 }
@@ -254,7 +296,7 @@ impl<'de> Visitor<'de> for ObjectSeed<'_, '_> {
         let row = page.times.len();
         while let Some(key) = map.next_key::<std::borrow::Cow<'_, str>>()? {
             match (level, &*key) {
-                (Level::Aggregations, "page") => {
+                (Level::Aggregations, "page") if !page.shape.whole => {
                     map.next_value_seed(ObjectSeed { page: &mut *page, misfit, level: Level::Page })?;
                 }
                 (Level::Page, "after_key") => page.after = map.next_value()?,
@@ -274,7 +316,8 @@ impl<'de> Visitor<'de> for ObjectSeed<'_, '_> {
                     }
                     _ => _ = map.next_value::<IgnoredAny>()?,
                 },
-                (Level::Bucket | Level::Aggregations, name) => {
+                // Above the buckets they belong to no row, unless the question has one row alone.
+                (Level::Bucket | Level::Aggregations, name) if level == Level::Bucket || page.shape.whole => {
                     let metric = numbered(name, 'm').and_then(|number| page.metrics.get_mut(number));
                     let filter = numbered(name, 'f').and_then(|number| page.filters.get_mut(number));
                     match (metric, filter) {
@@ -283,7 +326,7 @@ impl<'de> Visitor<'de> for ObjectSeed<'_, '_> {
                             while let Some(within) = part.v.take() {
                                 part = *within;
                             }
-                            let of_list = part.values.and_then(|values| values.into_iter().next()?.value);
+                            let of_list = part.values.and_then(|percentile| percentile.value);
                             match part.value.or(of_list) {
                                 Some(Loose(Some(value))) => put(column, |column| column.number(value)),
                                 _ => column.missing(),
@@ -330,6 +373,10 @@ impl<'de> Visitor<'de> for BucketArraySeed<'_, '_> {
         let Self { page, misfit } = self;
         while seq.next_element_seed(ObjectSeed { page: &mut *page, misfit, level: Level::Bucket })?.is_some()
         {
+            if page.times.len() == page.rows_max {
+                let most = page.rows_max;
+                return Err(A::Error::custom(format!("more than the {most} buckets that were asked for")));
+            }
             page.end_row();
         }
         Ok(())

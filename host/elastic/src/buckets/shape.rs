@@ -20,6 +20,8 @@ pub(super) struct Shape {
     pub(super) filters: Vec<String>,
     /// Neither groups nor slices: one row for everything.
     pub(super) whole: bool,
+    /// Whether time comes first in the buckets' order.
+    pub(super) is_sliced: bool,
 }
 
 /// The column of a group key.
@@ -46,6 +48,7 @@ impl Shape {
                 .collect(),
             filters: buckets.filters.iter().map(|filter| filter.name.clone()).collect(),
             whole: buckets.by.is_empty() && buckets.every.is_none(),
+            is_sliced: buckets.every.is_some(),
         })
     }
 

@@ -4,7 +4,9 @@ use watchbell_contract::{
 };
 
 use super::{read, shape::Shape, *};
-use crate::{mapping::Mapping, resolve::Group};
+use crate::{hits::PageLimits, mapping::Mapping, resolve::Group};
+
+const LIMITS: PageLimits = PageLimits { rows: 100, bytes: 1 << 20 };
 
 fn question() -> Buckets {
     let metric = |name: &str, calc| Metric {
@@ -80,7 +82,7 @@ fn without_groups_and_slices_there_is_one_row() {
     let answer = json!({ "timed_out": false, "_shards": { "total": 1, "failed": 0 },
         "hits": { "total": { "value": 7, "relation": "eq" } },
         "aggregations": { "m0": { "value": 2.5 }, "m1": { "values": [{ "key": 95.0, "value": null }] }, "f0": { "doc_count": 3 } } });
-    let rows = read::page(&shape(&question), answer.to_string().as_bytes()).unwrap().rows;
+    let rows = read::page(&shape(&question), LIMITS, answer.to_string().as_bytes()).unwrap().rows;
     assert_eq!((rows.validate(), &rows.times[..]), (Ok(()), &[5][..]));
     assert_eq!(integers(rows.column("_count").unwrap()), [7]);
     assert_eq!(rows.column("slowest").unwrap().values, Values::Numbers(vec![2.5]));
@@ -100,7 +102,7 @@ fn buckets_become_rows() {
                 { "key": { "t": 60_000, "b0": "b", "b1": 200 }, "doc_count": 1, "f0": { "doc_count": 0 },
                   "m0": { "value": null }, "m1": { "values": [{ "key": 95.0, "value": "NaN" }] } },
             ] } } });
-    let page = read::page(&shape(&question()), answer.to_string().as_bytes()).unwrap();
+    let page = read::page(&shape(&question()), LIMITS, answer.to_string().as_bytes()).unwrap();
     let rows = page.rows;
     assert_eq!((rows.validate(), &rows.times[..]), (Ok(()), &[0, 60_000][..]));
     let names: Vec<_> = rows.columns.iter().map(|column| column.field.as_str()).collect();
@@ -117,7 +119,7 @@ fn buckets_become_rows() {
 #[test]
 fn what_is_not_an_aggregation_is_told() {
     let read = |answer: &str| {
-        read::page(&shape(&question()), answer.as_bytes()).map(|_| ()).unwrap_err().to_string()
+        read::page(&shape(&question()), LIMITS, answer.as_bytes()).map(|_| ()).unwrap_err().to_string()
     };
     assert_eq!(
         read(r#"{"_shards":{"total":1},"hits":{}}"#),
@@ -170,7 +172,7 @@ fn a_metric_has_a_source_and_may_have_a_filter() {
           "m1": { "doc_count": 1, "v": { "values": [{ "key": 99.0, "value": 8.0 }] } },
           "m2": { "doc_count": 1, "v": { "doc_count": 5, "v": { "value": 5 } } }, "f0": { "doc_count": 1 } },
     ] } } });
-    let rows = read::page(&shape(&question), answer.to_string().as_bytes()).unwrap().rows;
+    let rows = read::page(&shape(&question), LIMITS, answer.to_string().as_bytes()).unwrap().rows;
     let values: Vec<&Values> = rows.columns[3..6].iter().map(|column| &column.values).collect();
     assert_eq!(values, [2.0, 8.0, 5.0].map(|value| Values::Numbers(vec![value])).each_ref());
 }
@@ -181,4 +183,20 @@ fn a_group_key_is_no_place() {
     let mapping = Mapping::parse(json!({ "fields": caps }).to_string().as_bytes()).unwrap();
     let error = groups(&Buckets { by: vec!["g".into()], ..Buckets::default() }, &mapping).unwrap_err();
     assert_eq!(error.to_string(), "field `g` is of type geo_point, which cannot be a group key");
+}
+
+#[test]
+fn an_answer_of_another_form_adds_nothing_to_a_row() {
+    let answer = json!({ "timed_out": false, "_shards": { "total": 1, "successful": 1, "failed": 0 },
+        "hits": { "total": 7 },
+        "aggregations": { "m0": { "value": 2.5 }, "f0": { "doc_count": 3 },
+            "page": { "buckets": [{ "key": { "t": 60_000, "b0": "a", "b1": 1 }, "doc_count": 1, "m1": { "value": 1 } }] } } });
+    let grouped = read::page(&shape(&question()), LIMITS, answer.to_string().as_bytes()).unwrap().rows;
+    assert_eq!((grouped.validate(), grouped.len()), (Ok(()), 1));
+    assert!(!grouped.column("slowest").unwrap().has(0) && grouped.column("p95").unwrap().has(0));
+    let mut question = question();
+    (question.by, question.every) = (vec![], None);
+    let whole = read::page(&shape(&question), LIMITS, answer.to_string().as_bytes()).unwrap().rows;
+    assert_eq!((whole.validate(), whole.len()), (Ok(()), 1));
+    assert!(whole.column("slowest").unwrap().has(0) && !whole.column("p95").unwrap().has(0));
 }

@@ -5,7 +5,8 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 
 use super::values::ValueSeed;
 use crate::{
-    columns::{ColumnBuilder, Misfits},
+    columns::ColumnBuilder,
+    misfit::Misfits,
     plan::{FieldPlan, ValueSource},
 };
 

@@ -5,6 +5,8 @@ use watchbell_contract::{Column, Hits, NamedFilter, Points, Query, Values};
 use super::*;
 use crate::{mapping::Mapping, plan::ColumnKind, refusal};
 
+const LIMITS: PageLimits = PageLimits { rows: 100, bytes: 1 << 20 };
+
 fn plan() -> FieldPlan {
     FieldPlan::of(&[
         ("host", ColumnKind::Words),
@@ -213,7 +215,7 @@ fn faults_name_what_is_wrong() {
 fn a_partial_answer_is_an_error_with_its_reason() {
     let read = |body: &str| {
         let plan = plan();
-        super::read(body.as_bytes(), &plan, &mut PageBuilder::new(&plan))
+        super::read(body.as_bytes(), &plan, LIMITS, &mut PageBuilder::new(&plan))
             .unwrap()
             .envelope
             .check()
@@ -310,13 +312,13 @@ proptest! {
         let whole = parse_hits(answer(hits.clone().into()).as_bytes(), &plan).unwrap().rows;
         let (first, second) = hits.split_at(cut.index(hits.len() + 1));
         let mut page = PageBuilder::new(&plan);
-        super::read(answer(first.into()).as_bytes(), &plan, &mut page).unwrap();
+        super::read(answer(first.into()).as_bytes(), &plan, LIMITS, &mut page).unwrap();
         let last = page.last_instant(1);
         let mut held = PageBuilder::new(&plan);
         held.adopt(&page, last..page.len());
         page.truncate(last);
         page.settle_ties();
-        super::read(answer(second.into()).as_bytes(), &plan, &mut held).unwrap();
+        super::read(answer(second.into()).as_bytes(), &plan, LIMITS, &mut held).unwrap();
         held.settle_ties();
         page.adopt(&held, 0..held.len());
         let joined = page.finish(&plan);

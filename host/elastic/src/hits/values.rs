@@ -5,7 +5,10 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::KeySeed;
-use crate::columns::{ColumnBuilder, Misfit, Misfits, NO_POINT};
+use crate::{
+    columns::{ColumnBuilder, NO_POINT},
+    misfit::{Misfit, Misfits},
+};
 
 /// A value, or an array of them, into one column.
 pub(crate) struct ValueSeed<'a> {
@@ -16,8 +19,11 @@ pub(crate) struct ValueSeed<'a> {
 
 impl ValueSeed<'_> {
     fn put<E: serde::de::Error>(&self, put: Result<(), Misfit>) -> Result<(), E> {
+        if !self.misfit.count() {
+            return Err(E::custom("more values than may be kept"));
+        }
         put.map_err(|misfit| {
-            self.misfit.set(Some((self.column, misfit)));
+            self.misfit.set(self.column, misfit);
             E::custom(misfit.0)
         })
     }
@@ -77,7 +83,7 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<(), A::Error> {
         let misfit = Misfit("an object where a value was expected");
-        self.misfit.set(Some((self.column, misfit)));
+        self.misfit.set(self.column, misfit);
         Err(A::Error::custom(misfit.0))
     }
 }

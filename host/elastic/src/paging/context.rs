@@ -16,6 +16,9 @@ use crate::{
 /// How long servers keep a context between two pages.
 pub(super) const KEEP_ALIVE: &str = "5m";
 
+/// Bytes of the id of a point in time or a scroll, which names each shard.
+const ID_BYTES_MAX: usize = 4 << 20;
+
 /// How a search is continued.
 #[derive(Debug, PartialEq)]
 pub(super) enum Context {
@@ -85,7 +88,8 @@ impl Context {
         let request =
             Request { method: Method::Delete, path: path.into(), body, repeatable: false, deadline };
         if let Err(cause) = session.send(&request).await {
-            tracing::debug!(cluster = session.config().name, %cause, "a search context was left to expire");
+            let cause = session.told(&cause);
+            tracing::debug!(cluster = session.config().name, cause, "a search context was left to expire");
         }
     }
 }
@@ -111,6 +115,16 @@ fn opened(body: &[u8], key: &str) -> Result<String, ErrorKind> {
         Envelope::of(body)?;
     }
     let text = answer.get(key).and_then(Value::as_str);
-    text.map(str::to_owned)
-        .ok_or_else(|| ErrorKind::Malformed { reason: format!("no `{key}` in the response") })
+    let id = text.ok_or_else(|| ErrorKind::Malformed { reason: format!("no `{key}` in the response") })?;
+    is_sendable(id).map(|()| id.to_owned())
+}
+
+/// # Errors
+/// An id that is too long to be sent back with each page.
+pub(super) fn is_sendable(id: &str) -> Result<(), ErrorKind> {
+    if id.len() <= ID_BYTES_MAX {
+        return Ok(());
+    }
+    let reason = format!("the id of a search context has {} bytes, more than {ID_BYTES_MAX}", id.len());
+    Err(ErrorKind::Malformed { reason })
 }

@@ -14,22 +14,21 @@ use tokio::time::Instant;
 use watchbell_contract::{Range, Rows, Timestamp};
 
 use super::{
-    context::{Context, KEEP_ALIVE, vanished},
+    context::{Context, KEEP_ALIVE, is_sendable, vanished},
     memory::{Continuation, Paging},
 };
 use crate::{
     error::ErrorKind,
-    hits::{self, HitsAnswer, Last},
+    hits::{self, HitsAnswer, Last, PageLimits},
     page::PageBuilder,
     paths::{WHOLE, search_path},
     plan::FieldPlan,
     query,
+    session::off_thread,
     target::Target,
     transport::Request,
 };
 
-/// A larger response is parsed off the network threads.
-const READ_INLINE_MAX: usize = 1 << 20;
 /// Pages are not made smaller than this.
 const PAGE_HITS_MIN: usize = 100;
 
@@ -48,6 +47,12 @@ pub(crate) struct HitsCursor {
     /// Hits requested per page.
     size: usize,
     after: Option<Last>,
+    /// The id of the document at `after`.
+    after_id: String,
+    /// Requests sent.
+    pages: usize,
+    /// Whether the last page of a scroll was not full, so that only an empty one may follow.
+    is_short: bool,
     /// Rows of the last instant so far: more of them may follow.
     held: Option<PageBuilder>,
     warned: bool,
@@ -82,6 +87,9 @@ impl HitsCursor {
             context,
             size,
             after: None,
+            after_id: String::new(),
+            pages: 0,
+            is_short: false,
             held: None,
             warned: false,
             asked_from: over.start,
@@ -203,6 +211,8 @@ impl HitsCursor {
             return vanished(&self.target).map(|()| page);
         }
         let is_scroll = matches!(self.context, Context::Scroll(_));
+        self.advances(&answer)?;
+        [&answer.pit_id, &answer.scroll_id].into_iter().flatten().try_for_each(|id| is_sendable(id))?;
         match &mut self.context {
             Context::Pit(_, id) => {
                 if let Some(newer) = answer.pit_id {
@@ -229,11 +239,35 @@ impl HitsCursor {
                     reason: "hits without the tiebreaker that was asked for".into(),
                 });
             }
+            self.is_short = answer.hits < self.size;
             self.after = answer.last;
+            self.after_id = answer.last_id;
             self.hold_back(&mut page);
         }
         page.settle_ties();
         Ok(page)
+    }
+
+    /// # Errors
+    /// `Endless`: a page of a context is one that was read before, or comes after the last.
+    fn advances(&self, answer: &HitsAnswer) -> Result<(), ErrorKind> {
+        let (Some(before), Some(last)) = (&self.after, &answer.last) else { return Ok(()) };
+        let endless = |reason: &str| Err(ErrorKind::Endless { reason: reason.into() });
+        if last.time < before.time {
+            return endless("a page of hits goes back in time");
+        }
+        if last == before && self.after_id == answer.last_id {
+            return endless("two pages of hits end with the same document");
+        }
+        // Elasticsearch numbers all documents of a search.
+        let is_numbered = matches!(self.context, Context::Pit(Continuation::Pit, _));
+        if is_numbered && last.time == before.time && last.tie <= before.tie {
+            return endless("a page of hits goes back within an instant");
+        }
+        match self.is_short {
+            true => endless("a scroll has hits after its last page"),
+            false => Ok(()),
+        }
     }
 
     /// Holds back the last instant's rows until the next page shows whether there are more of them.
@@ -270,27 +304,45 @@ impl HitsCursor {
         path: String,
         body: impl Fn(&Self) -> Value,
     ) -> Result<(PageBuilder, HitsAnswer), ErrorKind> {
+        let config = self.paging.session.config();
+        let (pages_max, bytes_max) = (config.pages_max, config.page_bytes_max);
         loop {
-            let bytes = match self.send(method, path.clone(), &body(self)).await {
-                Err(ErrorKind::PageTooLarge { .. })
+            if self.pages == pages_max {
+                return Err(ErrorKind::TooManyPages { max: pages_max });
+            }
+            self.pages += 1;
+            let answer = match self.send(method, path.clone(), &body(self)).await {
+                Ok(bytes) => {
+                    let mut builder = self.nothing();
+                    if let Some(held) = &self.held {
+                        builder.adopt(held, 0..held.len());
+                    }
+                    let plan = Arc::clone(&self.plan);
+                    let limits = PageLimits { rows: self.size, bytes: bytes_max };
+                    let length = bytes.len();
+                    let read = move || {
+                        hits::read(&bytes, &plan, limits, &mut builder).map(|answer| (builder, answer))
+                    };
+                    off_thread(length, read).await
+                }
+                Err(cause) => Err(cause),
+            };
+            match answer {
+                Err(ErrorKind::PageTooLarge { .. } | ErrorKind::MemoryTooLarge { .. })
                     if self.size > PAGE_HITS_MIN && !matches!(self.context, Context::Scroll(_)) =>
                 {
                     self.size = (self.size / 4).max(PAGE_HITS_MIN);
-                    continue;
                 }
                 Err(cause) if self.size > PAGE_HITS_MIN && is_wide(&cause) => {
                     self.size = (self.size / 4).max(PAGE_HITS_MIN);
-                    continue;
                 }
-                answer => answer?,
-            };
-            let mut builder = self.held.take().unwrap_or_else(|| self.nothing());
-            let plan = Arc::clone(&self.plan);
-            let large = bytes.len() > READ_INLINE_MAX;
-            let read = move || hits::read(&bytes, &plan, &mut builder).map(|answer| (builder, answer));
-            let (builder, answer) = off_thread(large, read).await?;
-            answer.envelope.check()?;
-            return Ok((builder, answer));
+                answer => {
+                    let (builder, answer) = answer?;
+                    self.held = None;
+                    answer.envelope.check()?;
+                    return Ok((builder, answer));
+                }
+            }
         }
     }
 
@@ -299,7 +351,7 @@ impl HitsCursor {
         let of_the_host = path == "/_search/scroll";
         let body = Some(Bytes::from(body.to_string()));
         let request = Request { method, path, body, repeatable: !of_the_host, deadline: self.deadline };
-        let answer = self.paging.session.send(&request).await;
+        let answer = self.paging.session.page(&request).await;
         if of_the_host { answer.map_err(ErrorKind::of_the_host) } else { answer }
     }
 
@@ -354,20 +406,6 @@ impl HitsCursor {
     fn key(&self) -> u64 {
         let hasher = BuildHasherDefault::<DefaultHasher>::default();
         hasher.hash_one((&self.target.rule, &self.target.indices, self.plan.columns.len()))
-    }
-}
-
-/// Parses a large response off the network threads.
-async fn off_thread<T: Send + 'static>(
-    large: bool,
-    read: impl FnOnce() -> Result<T, ErrorKind> + Send + 'static,
-) -> Result<T, ErrorKind> {
-    if !large {
-        return read();
-    }
-    match tokio::task::spawn_blocking(read).await {
-        Ok(page) => page,
-        Err(lost) => Err(ErrorKind::Malformed { reason: lost.to_string() }),
     }
 }
 

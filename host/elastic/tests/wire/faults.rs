@@ -208,7 +208,7 @@ async fn a_page_too_large_is_asked_in_parts_and_then_told() {
     let mut config = config(&[&fake]);
     config.page_bytes_max = 4_096;
     let error = pages(&Cluster::new(config).unwrap(), &question(&["host"])).await.unwrap_err();
-    let expected = "the response has 5000 bytes, more than 4096; lower `page_hits` or ask for fewer fields";
+    let expected = "the response has 5000 bytes, more than the 4096 of `page_bytes`; lower `page_hits`, ask for fewer fields or raise `page_bytes`";
     assert_eq!((error.to_string(), error.class()), (format!("{PLACE}{expected}"), Class::TooLarge));
     let sizes: Vec<_> = fake.seen()[1..].iter().map(|seen| seen.body["size"].as_u64().unwrap()).collect();
     assert_eq!(sizes, [10_000, 2_500, 625, 156, 100]);

@@ -10,13 +10,13 @@ use watchbell_contract::{
     Selection, Source, Timestamp, Values,
 };
 
-use watchbell_elastic::{EvidenceAsk, EvidenceFields};
+use watchbell_elastic::{EvidenceAsk, EvidenceFields, Grant};
 
 use crate::{
     cluster, deadline,
     fake::{Fake, Reply, Seen},
     library::envelope,
-    pages, question, target,
+    pages, pages_of, question, target,
 };
 
 /// `_field_caps` as servers answer it with `include_unmapped`: of each field the types, and the indices that have them.
@@ -396,7 +396,11 @@ async fn metrics_of_some_documents_add_up_over_indices_that_disagree() {
         metric("halves", script(), Calc::Sum, None),
     ];
     let cluster = cluster(&fake);
-    let rows = pages(&cluster, &asked).await.unwrap().remove(0);
+    let told = pages(&cluster, &asked).await.unwrap_err();
+    assert!(told.to_string().contains("metric `mean` is a script"), "{told}");
+    let mut scripting = target();
+    scripting.scope.grants.insert(Grant::Scripts);
+    let rows = pages_of(&cluster, &scripting, &asked).await.unwrap().remove(0);
     let value = |name: &str| match &rows.column(name).unwrap().values {
         Values::Numbers(all) => all.clone(),
         other => panic!("{other:?}"),

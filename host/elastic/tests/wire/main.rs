@@ -11,6 +11,7 @@ mod asks; // the other questions
 mod fields; // fields as the indices have them
 mod reached; // and indices behind an alias
 mod documents; // creating documents
+mod bounds; // answers without end, from servers that mean no good
 
 use std::time::Duration;
 
@@ -45,7 +46,11 @@ fn question(fields: &[&str]) -> Question {
 
 /// All pages of an answer.
 async fn pages(cluster: &Cluster, question: &Question) -> Result<Vec<Rows>, AskError> {
-    let mut answer = cluster.ask(&target(), question, deadline()).await?;
+    pages_of(cluster, &target(), question).await
+}
+
+async fn pages_of(cluster: &Cluster, target: &Target, question: &Question) -> Result<Vec<Rows>, AskError> {
+    let mut answer = cluster.ask(target, question, deadline()).await?;
     let mut pages = vec![];
     while let Some(rows) = answer.next().await? {
         assert_eq!(rows.validate(), Ok(()));

@@ -13,7 +13,7 @@ use watchbell_elastic::{Auth, Cluster, ClusterConfig, ConfigError, ErrorKind};
 
 use crate::{
     config,
-    fake::{Fake, Reply},
+    fake::{Fake, Reply, Seen},
     library::{caps, envelope},
     pages, question,
 };
@@ -43,6 +43,14 @@ impl Authority {
     }
 
     async fn server(&self, asks_for_certificates: bool) -> Fake {
+        self.serving(asks_for_certificates, nothing).await
+    }
+
+    async fn serving(
+        &self,
+        asks_for_certificates: bool,
+        handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+    ) -> Fake {
         let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
@@ -58,11 +66,11 @@ impl Authority {
         let (certificate, key) = self.issue("localhost");
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let config = builder.with_single_cert(vec![certificate.der().clone()], key).unwrap();
-        Fake::behind(Some(TlsAcceptor::from(Arc::new(config))), Arc::new(nothing)).await
+        Fake::behind(Some(TlsAcceptor::from(Arc::new(config))), Arc::new(handler)).await
     }
 }
 
-fn nothing(seen: &crate::fake::Seen) -> Reply {
+fn nothing(seen: &Seen) -> Reply {
     match seen.path.contains("_field_caps") {
         true => Reply::Json(200, caps()),
         false => Reply::Json(200, envelope(vec![], serde_json::json!({}))),
@@ -92,6 +100,20 @@ async fn only_a_trusted_authority_is_believed() {
     );
     config.ca = Some(authority.pem());
     asked(config).await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_leads_from_https_to_http() {
+    let authority = Authority::new();
+    let plain = Fake::start(nothing).await;
+    let to = plain.url.to_string();
+    let fake =
+        authority.serving(false, move |_| Reply::Full(307, vec![("location", to.clone())], vec![])).await;
+    let mut config = config(&[&fake]);
+    config.ca = Some(authority.pem());
+    let error = asked(config).await.unwrap_err();
+    assert_eq!(error, ErrorKind::Redirect { status: 307, to: plain.url.to_string() });
+    assert!(plain.lines().is_empty(), "{:?}", plain.lines());
 }
 
 #[tokio::test]

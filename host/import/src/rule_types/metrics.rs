@@ -131,7 +131,10 @@ fn metric(made: &mut Maker<'_>) {
         }
         Some(Some(script)) => {
             made.put("script", Yaml::Text(script));
-            made.options.carried("metric_agg_script", "`params.script`");
+            made.options.carried(
+                "metric_agg_script",
+                "`params.script`; add `allow: [scripts]` to the cluster in the environment",
+            );
             made.options.dropped("metric_agg_key", "the script replaces the field, in ElastAlert too");
         }
         Some(None) => made.options.fault(

@@ -1,5 +1,5 @@
 //! Title and body of a rule.
-use watchbell_pipeline::text::check_template;
+use watchbell_text::check_template;
 
 use super::python::{Part, Which, printf, read};
 use super::{Dialect, Term, Terms, Writer, jinja};

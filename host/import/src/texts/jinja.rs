@@ -59,7 +59,11 @@ enum Segment<'a> {
 fn segments(source: &str) -> Result<Vec<Segment<'_>>, String> {
     let mut found = Vec::new();
     let mut rest = source;
-    while let Some(at) = ["{{", "{%", "{#"].iter().filter_map(|open| rest.find(open)).min() {
+    let opens = |text: &str| {
+        let mut braces = text.match_indices('{');
+        braces.find(|(at, _)| text[at + 1..].starts_with(['{', '%', '#'])).map(|(at, _)| at)
+    };
+    while let Some(at) = opens(rest) {
         if at > 0 {
             found.push(Segment::Text(&rest[..at]));
         }

@@ -1,7 +1,7 @@
 //! What is sent, and to whom.
 use watchbell_contract::{Duration, Severity};
 use watchbell_pipeline::spec::{AlertSpec, Comparison, DestinationName, Step, Worse};
-use watchbell_pipeline::text::{self, NameKind, check_template};
+use watchbell_text::{self as text, NameKind, check_template};
 
 use super::doc::Doc;
 use super::texts;

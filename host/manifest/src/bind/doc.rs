@@ -1,9 +1,11 @@
 //! A document on its way from text to typed values.
+use std::collections::{BTreeMap, HashSet};
+
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use watchbell_contract::Duration;
 
-use crate::limits::{KEPT_BYTES_MAX, MEMORY_BYTES_MAX, RUN_MAX};
+use crate::limits::{KEPT_BYTES_MAX, MEMORY_BYTES_MAX, PAGE_BYTES, PAGE_BYTES_MAX, PAGE_BYTES_MIN, RUN_MAX};
 use crate::overlay::Spans;
 use crate::report::{Diagnostic, Level};
 use crate::schema::{Schema, path};
@@ -28,9 +30,7 @@ impl Doc<'_> {
         let mut wrong = schema.check(&self.value, "", self.spans, self.faults);
         wrong.extend(self.spans.bad());
         for _ in 0..PRUNING_PASSES_MAX {
-            for pointer in std::mem::take(&mut wrong) {
-                self.prune(&pointer)?;
-            }
+            self.prune(std::mem::take(&mut wrong))?;
             // Reported in the first round; now only what pruning left incomplete.
             wrong = schema.check(&self.value, "", self.spans, &mut Vec::new());
             if wrong.is_empty() {
@@ -50,24 +50,34 @@ impl Doc<'_> {
         }
     }
 
-    /// Removes the value at `pointer` from its map. For a list item the whole list is removed, because positions are
-    /// recorded by index. `None` if the value is the document itself.
-    fn prune(&mut self, pointer: &str) -> Option<()> {
-        let mut pointer = pointer;
-        loop {
-            let (parent, key) = pointer.rsplit_once('/')?;
-            match self.value.pointer_mut(parent) {
-                Some(Value::Object(map)) => {
-                    // Shifting keeps the order of what stays.
-                    map.shift_remove(&key.replace("~1", "/").replace("~0", "~"));
-                    self.pruned.push(pointer.to_string());
-                    return Some(());
+    /// Removes the values at `pointers` from their maps. For a list item the whole list is removed, because positions
+    /// are recorded by index. `None` if one of them is the document itself.
+    fn prune(&mut self, pointers: Vec<String>) -> Option<()> {
+        // Map by map: to remove one key at a time takes the square of a wide map's size.
+        let mut by_map: BTreeMap<String, HashSet<String>> = BTreeMap::new();
+        for pointer in pointers {
+            let mut pointer = pointer.as_str();
+            loop {
+                let (parent, key) = pointer.rsplit_once('/')?;
+                match self.value.pointer(parent) {
+                    Some(Value::Object(_)) => {
+                        let key = key.replace("~1", "/").replace("~0", "~");
+                        by_map.entry(parent.to_owned()).or_default().insert(key);
+                        self.pruned.push(pointer.to_owned());
+                        break;
+                    }
+                    // Already removed with something around it.
+                    None => break,
+                    Some(_) => pointer = parent,
                 }
-                // Already removed with something around it.
-                None => return Some(()),
-                Some(_) => pointer = parent,
             }
         }
+        for (map, keys) in by_map {
+            if let Some(Value::Object(map)) = self.value.pointer_mut(&map) {
+                map.retain(|key, _| !keys.contains(key));
+            }
+        }
+        Some(())
     }
 
     /// Whether the value at `pointer` is missing only because it was wrong.
@@ -115,6 +125,17 @@ impl Doc<'_> {
         span
     }
 
+    /// The most bytes of one response.
+    pub(crate) fn page_bytes(&mut self, pointer: &str, typed: Option<raw::Size>) -> u64 {
+        let raw::Size(bytes) = typed.unwrap_or(raw::Size(PAGE_BYTES));
+        if !(PAGE_BYTES_MIN..=PAGE_BYTES_MAX).contains(&bytes) {
+            let (least, most) = (PAGE_BYTES_MIN >> 10, PAGE_BYTES_MAX >> 30);
+            let message = format!("`{}` must be between {least}KiB and {most}GiB", path(pointer));
+            self.fault(pointer, message).push(self);
+        }
+        bytes
+    }
+
     pub(crate) fn limits(&mut self, pointer: &str, typed: &raw::Limits) -> RuleLimits {
         let mut size = |name: &str, typed: Option<raw::Size>, max: u64| {
             let raw::Size(bytes) = typed?;
@@ -144,6 +165,8 @@ impl Doc<'_> {
             output_bytes,
             time: time("time", typed.time),
             deadline: time("deadline", typed.deadline),
+            // The schema has checked its bounds.
+            episodes: typed.episodes,
         }
     }
 }

@@ -39,6 +39,15 @@ pub(crate) fn environment(
         if let Some(kibana) = &cluster.kibana {
             address(doc, &format!("{at}/kibana"), kibana);
         }
+        for (index, pattern) in cluster.indices.iter().flatten().enumerate() {
+            if let Some(why) = watchbell_confine::fault_of_pattern(pattern) {
+                doc.fault(
+                    &format!("{at}/indices/{index}"),
+                    format!("`{pattern}` is not a valid pattern of index names: {why}"),
+                )
+                .push(doc);
+            }
+        }
         let ca = cluster.ca.map(|path| beside(home, &path));
         if let Some(path) = &ca {
             readable(doc, &format!("{at}/ca"), path, options);
@@ -70,8 +79,10 @@ pub(crate) fn environment(
             gzip: cluster.gzip.unwrap_or(true),
             concurrency: cluster.concurrency.unwrap_or(8),
             page_hits: cluster.page_hits.unwrap_or(10_000),
+            page_bytes: doc.page_bytes(&format!("{at}/page_bytes"), cluster.page_bytes),
             timeout: doc.positive(&format!("{at}/timeout"), cluster.timeout, Duration::from_secs(30)),
             indices: cluster.indices,
+            allow: cluster.allow,
             kibana: cluster.kibana,
         };
         clusters.insert(name, spec);

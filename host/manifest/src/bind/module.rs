@@ -25,7 +25,7 @@ pub(super) fn module_ref(
         }
         return Some(ModuleRef::Builtin(typed.to_string()));
     }
-    let path = source.parent().unwrap_or(Path::new("")).join(typed.strip_prefix("./").unwrap_or(typed));
+    let path = beside(source, typed);
     let actual = match file_digest(&path) {
         Ok(actual) => actual,
         Err(why) => {
@@ -53,6 +53,16 @@ pub(super) fn module_ref(
             None
         }
     }
+}
+
+/// A file as a manifest names it, if it names one; whether it has this digest is not checked.
+pub(crate) fn module_file(typed: &str, sha256: &str, source: &Path) -> Option<ModuleRef> {
+    let is_file = !typed.starts_with("oci://") && (typed.contains('/') || typed.ends_with(".wasm"));
+    is_file.then(|| ModuleRef::File { path: beside(source, typed), sha256: sha256.to_lowercase() })
+}
+
+fn beside(source: &Path, typed: &str) -> PathBuf {
+    source.parent().unwrap_or(Path::new("")).join(typed.strip_prefix("./").unwrap_or(typed))
 }
 
 /// A tag may be moved to another module; a digest cannot.
@@ -93,26 +103,7 @@ fn registry_ref(doc: &mut Doc<'_>, named: &str, sha256: Option<&str>) -> Option<
     Some(ModuleRef::Registry { place: place.to_owned(), digest })
 }
 
-fn file_digest(path: &PathBuf) -> Result<String, String> {
-    use std::io::Read;
-    let told = |error: std::io::Error| crate::files::words(&error);
-    let file = std::fs::File::open(path).map_err(told)?;
-    if !file.metadata().map_err(told)?.is_file() {
-        return Err("it is not a file".into());
-    }
-    let mut file = file.take(MODULE_BYTES_MAX + 1);
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 64 * 1024];
-    let mut total = 0;
-    loop {
-        let read = file.read(&mut buffer).map_err(told)?;
-        if read == 0 {
-            return Ok(hex::encode(hash.finalize()));
-        }
-        total += read as u64;
-        if total > MODULE_BYTES_MAX {
-            return Err("it is larger than 64 MiB".into());
-        }
-        hash.update(&buffer[..read]);
-    }
+fn file_digest(path: &Path) -> Result<String, String> {
+    let bytes = watchbell_outside::read(path, MODULE_BYTES_MAX).map_err(|error| error.to_string())?;
+    Ok(hex::encode(Sha256::digest(&bytes)))
 }

@@ -1,9 +1,11 @@
-//! Warnings about valid parameters.
+//! What is said of parameters that are valid by their schema.
 use serde_json::Value;
+use watchbell_confine::Grant;
 use watchbell_contract::{Duration, Plan};
 use watchbell_values::is_date_math;
 
 use super::doc::Doc;
+use crate::TargetSpec;
 use crate::limits::{GRID_MAX, HISTORY_MAX};
 use crate::overlay::join;
 use crate::report::Diagnostic;
@@ -15,6 +17,26 @@ pub(super) fn without_effect(doc: &mut Doc<'_>, schema: &Value, params: &Value) 
         if property["deprecated"] == true {
             let why = property["description"].as_str().unwrap_or("remove it");
             doc.warn(&format!("/params/{name}"), format!("`params.{name}` has no effect any more"), why);
+        }
+    }
+}
+
+/// Reports parameters that reach beyond the rule's index, filter and range. The schema marks those that are searches,
+/// and those that need a grant.
+pub(super) fn confine(doc: &mut Doc<'_>, schema: &Value, params: &Value, target: &TargetSpec) {
+    for (name, value) in params.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
+        let property = &schema["properties"][name];
+        let searched = match value {
+            Value::Object(search) if property["x-watchbell-search"] == true => target.scope.search(search),
+            _ => Ok(()),
+        };
+        let needed = Grant::ALL.into_iter().find(|grant| property["x-watchbell-needs"] == grant.name());
+        let checked = searched.and_then(|()| needed.map_or(Ok(()), |grant| target.scope.needs(grant)));
+        if let Err(refused) = checked {
+            let pointer = format!("{}{}", join("/params", name), refused.pointer());
+            let message = format!("`{}` {}", crate::schema::path(&pointer), refused.reason);
+            let remedy = refused.remedy(&format!("the cluster `{}`", target.cluster));
+            doc.faults.push(Diagnostic::error(doc.spans.key(&pointer), message).hint(remedy));
         }
     }
 }

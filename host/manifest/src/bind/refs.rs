@@ -2,6 +2,7 @@
 use std::path::Path;
 
 use super::doc::Doc;
+use crate::limits::PEM_BYTES_MAX;
 use crate::options::Options;
 use crate::report::Diagnostic;
 use crate::{SecretRef, raw};
@@ -41,10 +42,10 @@ pub(super) fn secret(
 
 pub(super) fn readable(doc: &mut Doc<'_>, at: &str, path: &Path, options: &Options<'_>) {
     if options.check_secrets
-        && let Err(error) = std::fs::File::open(path)
+        && let Err(error) = watchbell_outside::read(path, PEM_BYTES_MAX)
     {
         let name = crate::schema::path(at);
-        let message = format!("`{name}`: cannot read `{}`: {}", path.display(), crate::files::words(&error));
+        let message = format!("`{name}`: cannot read `{}`: {error}", path.display());
         doc.fault(at, message).push(doc);
     }
 }

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use watchbell_contract::{Context, Duration, Plan, Severity};
+use watchbell_pipeline::OVERFLOW_LABEL;
 use watchbell_pipeline::spec::{CatchUp, Meaning, NoData, RuleName, RuleSpec, Schedule};
 
 use super::doc::Doc;
 use super::module::module_ref;
-use super::params::{doubt, within, without_effect};
+use super::params::{confine, doubt, within, without_effect};
 use super::schedule::{grid, hours, schedule, warn_of_grids};
 use super::target::{Asked, target};
 use super::{alert, digest};
@@ -63,12 +64,24 @@ impl Bench<'_> {
         let lookback = raw.lookback.map(|_| doc.positive("/lookback", raw.lookback, Duration::ZERO));
         let severity = raw.severity.map_or_else(Severity::default, Severity::from);
         let worse = alert::worse(doc, raw.worse, severity);
+        let place = |doc: &Doc<'_>, pointer, text: Option<&String>| Some(doc.spans.text(pointer, text?));
+        let texts = raw.alert.as_ref();
+        let title_place = place(doc, "/alert/title", texts.and_then(|alert| alert.title.as_ref()));
+        let body_place = place(doc, "/alert/body", texts.and_then(|alert| alert.body.as_ref()));
         let (alert, shown) = alert::alert(doc, raw.alert, severity, &raw.key, self.environment);
+        if let Some(place) = raw.key.iter().position(|field| field == OVERFLOW_LABEL) {
+            doc.fault(
+                &format!("/key/{place}"),
+                format!("`key` may not have the field `{OVERFLOW_LABEL}`, which names the keys beyond `limits.episodes`"),
+            )
+            .push(doc);
+        }
         let own = doc.limits("/limits", &raw.limits);
         let limits = self.environment.map_or(own, |environment| own.over(environment.limits));
 
         let (module, info) = module?;
         let is_valid = self.schema(doc, &module, &info, &params);
+        confine(doc, &info.params_schema, &params, &target);
         // Without a schedule the module would be told what nobody wrote.
         let schedule = schedule?;
         let context = crate::bundle::context(&raw.key, &schedule, lateness, &target.indices);
@@ -116,6 +129,7 @@ impl Bench<'_> {
             window_max,
             deadline: limits.deadline.unwrap_or(RuleSpec::DEADLINE),
             key: raw.key,
+            episodes_max: limits.episodes.unwrap_or(RuleSpec::EPISODES_MAX),
             severity,
             worse,
             no_data: match raw.no_data {
@@ -133,6 +147,8 @@ impl Bench<'_> {
             module_digest: info.digest,
             details: crate::shown::details(&info.params_schema, &params),
             params,
+            title_place,
+            body_place,
             shown,
             target,
             limits,

@@ -1,5 +1,6 @@
 //! What a rule queries, and whether the environment allows it.
 use serde_json::Value;
+use watchbell_confine::{Scope, fault_of_name};
 
 use super::doc::Doc;
 use crate::report::{Diagnostic, list, nearest, suggest};
@@ -25,7 +26,7 @@ pub(crate) fn target(doc: &mut Doc<'_>, asked: Asked, environment: Option<&Envir
     let mut indices = Vec::new();
     for (pointer, written) in written {
         for index in written.split(',').map(str::trim) {
-            match wrong_with(index) {
+            match fault_of_name(index) {
                 Some(why) => {
                     doc.fault(&pointer, format!("`{index}` is not a valid index name: {why}")).push(doc)
                 }
@@ -33,13 +34,17 @@ pub(crate) fn target(doc: &mut Doc<'_>, asked: Asked, environment: Option<&Envir
             }
         }
     }
+    // What an unknown environment allows is unknown.
+    let mut scope = Scope::all();
     if let Some(environment) = environment {
         match environment.clusters.get(&cluster) {
             Some(spec) => {
-                for (pointer, index) in &indices {
-                    if let Some(allowed) = &spec.indices {
-                        allowance(doc, pointer, index, allowed, &cluster, environment);
-                    }
+                scope = Scope { grants: spec.allow.clone(), indices: spec.indices.clone() };
+                let names: Vec<String> = indices.iter().map(|(_, index)| index.clone()).collect();
+                let beyond = scope.beyond(&names);
+                for (pointer, index) in indices.iter().filter(|(_, index)| beyond.contains(&index.as_str())) {
+                    let allowed = spec.indices.as_deref().unwrap_or_default();
+                    allowance(doc, pointer, index, allowed, &cluster, environment);
                 }
             }
             None if doc.was_wrong("/cluster") => {}
@@ -54,30 +59,17 @@ pub(crate) fn target(doc: &mut Doc<'_>, asked: Asked, environment: Option<&Envir
             }
         }
     }
-    let filter = asked.filter.and_then(|typed| filter::read(&typed, "/filter", doc.spans, doc.faults));
+    let mut reader =
+        filter::Reader { spans: doc.spans, faults: doc.faults, scope: &scope, cluster: &cluster };
+    let filter = asked.filter.and_then(|typed| reader.read(&typed, "/filter"));
     TargetSpec {
         cluster,
         indices: indices.into_iter().map(|(_, index)| index).collect(),
         time_field: asked.time_field.unwrap_or_else(|| "@timestamp".into()),
         filter,
         ignore_unavailable: asked.ignore_unavailable.unwrap_or(false),
+        scope,
     }
-}
-
-fn wrong_with(index: &str) -> Option<&'static str> {
-    if index.is_empty() {
-        return Some("it is empty");
-    }
-    if index.starts_with('<') {
-        return None; // Date math has its own grammar.
-    }
-    if index.contains(['/', '\\', '?', '"', '<', '>', '|', ' ', '#']) {
-        return Some("it contains an illegal character");
-    }
-    if index.chars().any(char::is_uppercase) {
-        return Some("index names must be lower case");
-    }
-    None
 }
 
 fn allowance(
@@ -88,14 +80,13 @@ fn allowance(
     cluster: &str,
     environment: &Environment,
 ) {
-    // `-logs-x` excludes from what the others name.
-    if index.starts_with('-') || allowed.iter().any(|pattern| covers(pattern, index)) {
-        return;
-    }
     let home = environment.places.get(&format!("/clusters/{cluster}/indices"));
     let file = home.map_or_else(|| "the environment".to_string(), |place| place.file.to_string());
     let near = nearest(index, allowed.iter().map(String::as_str));
     let hint = match near {
+        _ if index.starts_with('-') => "write an exclusion after what it excludes from".to_string(),
+        _ if index == "_all" => format!("name indices, or add `*` to {file}"),
+        _ if index.contains('<') => format!("add a pattern that covers any date to {file}"),
         Some(near) => format!("write `{near}`, or add `{index}` to {file}"),
         None => format!("add `{index}` to {file}"),
     };
@@ -106,44 +97,4 @@ fn allowance(
         fault = fault.note(format!("{} allows {allows}", place.short()));
     }
     fault.push(doc);
-}
-
-/// Whether `pattern` covers every index that `asked` can match. A `*` in `asked` is covered only by a `*` in `pattern`,
-/// so the result holds whatever the stars stand for.
-fn covers(pattern: &str, asked: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = asked.strip_prefix(first) else { return false };
-    let mut parts: Vec<&str> = parts.collect();
-    let Some(last) = parts.pop() else { return rest.is_empty() };
-    for part in parts {
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
-            None => return false,
-        }
-    }
-    rest.len() >= last.len() && rest.ends_with(last)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::covers;
-
-    #[test]
-    fn a_pattern_covers_what_lies_within_it() {
-        for (pattern, asked, covered) in [
-            ("logs-*", "logs-web", true),
-            ("logs-*", "logs-web-*", true),
-            ("logs-*", "logs*", false),
-            ("logs-*", "*", false),
-            ("*", "anything-*", true),
-            ("logs", "logs", true),
-            ("logs", "logs-1", false),
-            ("a*b*c", "a-b-c", true),
-            ("a*b*c", "a-c", false),
-            ("a*a", "a", false),
-        ] {
-            assert_eq!(covers(pattern, asked), covered, "{pattern} {asked}");
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! The fields that templates show, with their positions.
 use serde_json::Value;
-use watchbell_pipeline::text;
+use watchbell_text as text;
 
 use super::doc::Doc;
 use crate::overlay::join;

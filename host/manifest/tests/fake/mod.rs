@@ -44,6 +44,13 @@ impl Modules for Fake {
                 },
                 "$defs": { "Direction": { "type": "string", "enum": ["up", "down", "both"] } },
             }),
+            "searching" => json!({
+                "type": "object", "additionalProperties": false,
+                "properties": {
+                    "body": { "type": "object", "x-watchbell-search": true },
+                    "script": { "type": "string", "x-watchbell-needs": "scripts" },
+                },
+            }),
             // Shipped rules use these modules; their parameters are tested elsewhere.
             "sequence" | "query" | "cluster_health" => json!({ "type": "object" }),
             _ => return Err(ModuleFault::Unknown),

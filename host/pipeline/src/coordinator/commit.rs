@@ -3,7 +3,7 @@ use watchbell_contract::Timestamp;
 use crate::action::{Action, Note};
 use crate::digest;
 use crate::input::Persisted;
-use crate::notifier::{self, Taken};
+use crate::notifier::{self, Notifier, Taken};
 use crate::record::{Commit, Epoch, Loss, Nonce, Owned, PartitionCommit};
 
 use super::Coordinator;
@@ -12,14 +12,12 @@ use super::writer::Flight;
 impl Coordinator {
     /// When the next write may start; `None` while one is in progress or nothing needs writing.
     pub(super) fn commit_at(&self) -> Option<Timestamp> {
-        let owed_at = match self.is_owed() {
-            true => Some(self.now),
-            // A message that is due is sent only after its claim is written.
-            false => {
-                let notifier = self.notifier.as_ref().filter(|_| !self.draining);
-                notifier.and_then(|notifier| notifier.next_claim())
-            }
+        // A message is sent only after its claim is written.
+        let claims = || {
+            let notifier = self.notifier.as_ref().filter(|_| !self.draining);
+            notifier.is_some_and(Notifier::has_claims)
         };
+        let owed_at = (self.is_owed() || claims()).then_some(self.now);
         self.writer.due(owed_at, self.config.commit_interval)
     }
 

@@ -36,7 +36,7 @@ impl Coordinator {
         let waiting = Waiting { now: self.now, queue: &self.queue, draining: self.draining };
         let partition = self.partitions.get(&self.partition_of(rule));
         let runs = partition.map(|partition| partition.explain(rule, &waiting)).unwrap_or_default();
-        let decisions = self.notifier.as_ref().map(|notifier| notifier.explain(rule));
+        let decisions = self.notifier.as_ref().map(|notifier| notifier.explain(rule, self.now));
         runs.into_iter().map(Reason::Run).chain(decisions.into_iter().flatten()).collect()
     }
 

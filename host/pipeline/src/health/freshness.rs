@@ -17,7 +17,10 @@ pub fn freshness(rules: &Rules, vitals: &Vitals<'_>) -> Vec<HealthCause> {
     }
     causes.extend(vitals.apart.iter().cloned());
     if let Some(since) = vitals.progress.refused_since() {
-        let message = format!("the store has refused every commit since {since}; see the log for the reason");
+        let message = match vitals.store_fault {
+            Some(why) => format!("nothing is committed or sent since {since}: {why}"),
+            None => format!("the store has refused every commit since {since}; see the log for the reason"),
+        };
         causes.push(HealthCause { since: Some(since), ..HealthCause::new(CauseKind::StoreRefuses, message) });
     }
     let enabled = rules.iter().filter(|rule| rule.enabled);

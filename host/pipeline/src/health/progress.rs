@@ -42,6 +42,16 @@ impl Progress {
         }
     }
 
+    /// The store was found unusable, whether or not anything was to be written.
+    pub fn store_lost(&mut self, now: Timestamp) {
+        self.refused_since.get_or_insert(now);
+    }
+
+    /// The store is usable again.
+    pub fn store_restored(&mut self) {
+        self.refused_since = None;
+    }
+
     /// From now on, runs may start that could not start before.
     pub fn freed(&mut self, now: Timestamp) {
         self.free_since = now;

@@ -1,7 +1,7 @@
 use watchbell_contract::{Range, Window};
 
 use crate::action::{Purpose, RunId};
-use crate::partition::Running;
+use crate::partition::{OverflowStatus, Running};
 use crate::record::{Failure, RunSummary};
 
 use super::progress::{COMMIT_MAX, MARGIN};
@@ -29,6 +29,7 @@ fn status(cursor: Timestamp) -> RuleStatus {
         warnings: Vec::new(),
         last_run: None,
         open_episodes: 0,
+        overflow: None,
     }
 }
 
@@ -40,7 +41,14 @@ fn judged(of: Measure, status: RuleStatus, progress: Progress, now: Timestamp) -
 
 fn messages(of: Measure, rules: &Rules, progress: Progress, now: Timestamp) -> Vec<String> {
     let concurrency = BTreeMap::from([("main".to_owned(), 1)]);
-    let vitals = Vitals { now, drift: Duration::ZERO, apart: &[], progress, concurrency: &concurrency };
+    let vitals = Vitals {
+        now,
+        drift: Duration::ZERO,
+        apart: &[],
+        progress,
+        store_fault: None,
+        concurrency: &concurrency,
+    };
     of(rules, &vitals).into_iter().map(|cause| cause.message).collect()
 }
 
@@ -84,6 +92,26 @@ fn a_store_that_refuses_is_not_ready_and_alive() {
     let waiting = status(Timestamp(DAY));
     assert_eq!(judged(super::progress, waiting.clone(), progress, now), Vec::<String>::new());
     assert!(judged(freshness, waiting, progress, now)[0].contains("the store has refused"));
+}
+
+#[test]
+fn a_store_that_is_gone_is_not_ready_and_says_why_until_it_is_back() {
+    let concurrency = BTreeMap::from([("main".to_owned(), 1)]);
+    let mut progress = fresh();
+    progress.store_lost(Timestamp(DAY));
+    // Told again, it began when it began.
+    progress.store_lost(Timestamp(DAY) + MINUTE);
+    let now = Timestamp(DAY) + MINUTE;
+    let drift = Duration::ZERO;
+    let why = Some("it was removed");
+    let vitals = Vitals { now, drift, apart: &[], progress, store_fault: why, concurrency: &concurrency };
+    let causes = freshness(&[], &vitals);
+    let expected = format!("nothing is committed or sent since {}: it was removed", Timestamp(DAY));
+    assert_eq!((causes[0].kind, causes[0].message.as_str()), (CauseKind::StoreRefuses, expected.as_str()));
+    assert_eq!(super::progress(&[], &vitals), []);
+    progress.store_restored();
+    let vitals = Vitals { progress, store_fault: None, ..vitals };
+    assert_eq!(freshness(&[], &vitals), []);
 }
 
 #[test]
@@ -162,8 +190,14 @@ fn thousands_of_causes_are_counted() {
 fn a_cause_says_what_and_who_and_since_when() {
     let concurrency = BTreeMap::new();
     let (now, apart) = (Timestamp(2 * DAY), []);
-    let vitals =
-        Vitals { now, drift: Duration::ZERO, apart: &apart, progress: fresh(), concurrency: &concurrency };
+    let vitals = Vitals {
+        now,
+        drift: Duration::ZERO,
+        apart: &apart,
+        progress: fresh(),
+        store_fault: None,
+        concurrency: &concurrency,
+    };
     let [cause] = &freshness(&[Arc::new(status(Timestamp(DAY)))], &vitals)[..] else { panic!("one") };
     let due = Timestamp(DAY) + MINUTE;
     assert_eq!((cause.kind.name(), cause.since), ("late", Some(due)));
@@ -171,6 +205,19 @@ fn a_cause_says_what_and_who_and_since_when() {
         (cause.rule.as_ref().map(|rule| rule.0.as_str()), cause.cluster.as_deref()),
         (Some("r"), Some("main"))
     );
+}
+
+#[test]
+fn keys_beyond_the_limit_of_open_episodes_are_a_warning() {
+    let overflow = |is_exact| Some(OverflowStatus { keys: 7_000, is_exact, episodes_max: 1_000 });
+    let of = |overflow| {
+        let rules = [Arc::new(RuleStatus { overflow, ..status(Timestamp(DAY)) })];
+        warnings(&rules).into_iter().map(|cause| cause.message).collect::<Vec<_>>()
+    };
+    let said = "7000 keys beyond its limit of 1000 open episodes (`limits.episodes`) share one";
+    assert_eq!(of(None), Vec::<String>::new());
+    assert_eq!(of(overflow(true)), [format!("rule `r`: {said}")]);
+    assert_eq!(of(overflow(false)), [format!("rule `r`: at least {said}")]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-use crate::partition::RuleStatus;
+use crate::partition::{OverflowStatus, RuleStatus};
 
 use super::{CauseKind, HealthCause, Rules, first};
 
@@ -7,7 +7,9 @@ const SENTENCES_MAX: usize = 3;
 
 /// What people should look at although every rule is evaluated.
 pub fn warnings(rules: &Rules) -> Vec<HealthCause> {
-    first(rules.iter().filter(|rule| rule.enabled).filter_map(|rule| unmapped(rule)))
+    let rules = || rules.iter().filter(|rule| rule.enabled);
+    let overflows = rules().filter_map(|rule| overflow(rule));
+    first(rules().filter_map(|rule| unmapped(rule)).chain(overflows))
 }
 
 fn unmapped(rule: &RuleStatus) -> Option<HealthCause> {
@@ -18,4 +20,14 @@ fn unmapped(rule: &RuleStatus) -> Option<HealthCause> {
     };
     let message = format!("rule `{}`: {shown}{more}", rule.name);
     (!shown.is_empty()).then(|| HealthCause::of_rule(CauseKind::FieldsUnmapped, rule, None, message))
+}
+
+fn overflow(rule: &RuleStatus) -> Option<HealthCause> {
+    let OverflowStatus { keys, is_exact, episodes_max } = rule.overflow?;
+    let least = if is_exact { "" } else { "at least " };
+    let message = format!(
+        "rule `{}`: {least}{keys} keys beyond its limit of {episodes_max} open episodes (`limits.episodes`) share one",
+        rule.name
+    );
+    Some(HealthCause::of_rule(CauseKind::Overflow, rule, None, message))
 }

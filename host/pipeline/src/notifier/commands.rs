@@ -56,6 +56,7 @@ impl Decider {
             Command::Resolve { episode } => self.resolve(episode, by, context),
             Command::Retry { intent } => match self.outbox.revive(intent, context.now) {
                 Some(record) => {
+                    self.backlog.push(&record);
                     context.draft.intent(record);
                     Ok(())
                 }

@@ -3,23 +3,26 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use watchbell_contract::{Duration, Label, Timestamp};
+use watchbell_contract::{AlertText, Cause, Duration, Label, Timestamp};
 
 use crate::action::{Action, Note};
 use crate::config::Config;
 use crate::digest;
-use crate::message::Message;
+use crate::message::{Message, Wording};
 use crate::reason::{HoldReason, Reason};
 use crate::record::{
     Change, CommandLog, EpisodeId, EpisodeRecord, Epoch, FirstReceipt, Incarnation, IntentId, IntentRecord,
     Phase, TransitionRecord,
 };
+use crate::signals;
 use crate::spec::{DestinationName, DestinationSpec, RuleName, RuleSpec};
+use watchbell_text::{Job, Text};
 
+use super::backlog::{self, Backlog, Room};
 use super::draft::Draft;
 use super::escalation::{Clock, Verdict};
 use super::hold::{self, Of, What};
-use super::outbox::{self, Claim, Outbox};
+use super::outbox::{self, Outbox, TextOrder, Wanted};
 use super::templates::Templates;
 
 /// A rule's open episodes.
@@ -27,6 +30,9 @@ type Episodes = BTreeMap<Vec<Label>, EpisodeRecord>;
 
 /// Reasons kept per rule, for `explain`.
 const RECENT_MAX: usize = 16;
+
+/// Episodes and messages of a rule that are explained. A picture of every rule is made each second.
+const EXPLAINED_MAX: usize = 100;
 
 /// How long the manifest of a removed rule is kept: long enough for every host to get the bundle that lacks it.
 const GONE_KEPT: Duration = Duration::from_mins(10);
@@ -39,6 +45,7 @@ pub(super) struct Decider {
     /// When episodes next have something to send.
     pub(super) timers: BTreeSet<(Timestamp, RuleName, Vec<Label>)>,
     pub(super) outbox: Outbox,
+    pub(super) backlog: Backlog,
     pub(super) templates: Templates,
     pub(super) log: CommandLog,
 }
@@ -114,6 +121,7 @@ impl Decider {
             open.insert(episode.labels.clone(), episode);
         }
         let Messages { queued, dead_letters, receipts } = messages;
+        queued.iter().for_each(|record| decider.backlog.push(record));
         let notes = decider.outbox.recover(queued, notified.into_iter(), now);
         dead_letters.into_iter().for_each(|record| decider.outbox.keep_dead_letter(record));
         decider.outbox.recover_threads(receipts, |episode| going_on.contains(episode));
@@ -141,6 +149,7 @@ impl Decider {
             self.rules.iter().filter(|(_, known)| is_over(known)).map(|(name, _)| name.clone()).collect();
         over.iter().for_each(|name| self.forget_rule(name));
         let owing = self.rules.keys().cloned().chain(self.outbox.rules()).collect();
+        self.outbox.take_texts_back();
         self.templates.put_in_force(rules.iter().map(Arc::as_ref), &owing);
         for spec in rules.iter().filter(|spec| spec.enabled) {
             self.take_rule(spec, context);
@@ -221,9 +230,14 @@ impl Decider {
         self.timers.first().map(|(at, _, _)| *at)
     }
 
-    /// When the next message can be claimed whose destination has capacity now.
-    pub(super) fn next_claim(&self) -> Option<Timestamp> {
-        self.outbox.next_due()
+    /// When the next message can be picked, if that depends on time alone.
+    pub(super) fn next_pick(&self, now: Timestamp) -> Option<Timestamp> {
+        self.outbox.next_pick(now)
+    }
+
+    /// Whether the next commit has anything to claim.
+    pub(super) fn has_claims(&self) -> bool {
+        self.outbox.has_claims()
     }
 
     /// Messages that are queued or being delivered.
@@ -236,60 +250,148 @@ impl Decider {
         self.outbox.busy() > 0
     }
 
-    /// Claims due messages for the commit in the making. Their text is rendered here, from the templates in force.
+    /// Picks the messages whose turn it is, and orders their texts, from the templates in force.
+    pub(super) fn pick(&mut self, epoch: Epoch, context: &mut Context<'_>) {
+        let picked = self.outbox.pick(context.now, &plain);
+        context.actions.extend(picked.notes.into_iter().map(Action::Note));
+        for Wanted { order, message, wants } in picked.texts {
+            let (title, body) = self.templates.of(&message);
+            let job = Box::new(Job::new(&title, &body, &message.subject(), wants));
+            context.actions.push_back(Action::Render { order, epoch, job });
+        }
+        for settled in picked.dead {
+            self.settled(settled, context);
+        }
+    }
+
+    /// A text was rendered, or could not be.
+    pub(super) fn rendered(
+        &mut self,
+        order: TextOrder,
+        outcome: Result<Text, String>,
+        context: &mut Context<'_>,
+    ) {
+        let note = self.outbox.rendered(order, outcome, context.now, &plain);
+        context.actions.extend(note.map(Action::Note));
+    }
+
+    /// Claims what was picked for the commit in the making.
     pub(super) fn claim(&mut self, epoch: Epoch, context: &mut Context<'_>) -> Vec<IntentId> {
-        let templates = &self.templates;
-        let render = |message: &Message, wants| templates.render(message, wants);
-        let mut claims = Vec::new();
-        for claim in self.outbox.claim(context.now, &context.config.host, epoch, render) {
-            match claim {
-                Claim::Sent(record) => {
-                    claims.push(record.id.clone());
-                    context.draft.intent(record);
-                }
-                Claim::Dead(settled) => self.settled(settled, context),
-            }
-        }
-        claims
+        let claims = self.outbox.claim(&context.config.host, epoch);
+        let ids = claims.iter().map(|record| record.id.clone()).collect();
+        claims.into_iter().for_each(|record| context.draft.intent(record));
+        ids
     }
 
-    /// The claim of `id` is written: send the message.
-    pub(super) fn start(&mut self, id: &IntentId, context: &mut Context<'_>) {
-        context.actions.extend(self.outbox.start(id));
+    /// The claims of `ids` are written: the messages are sent as soon as slots are free.
+    pub(super) fn claimed(&mut self, ids: &[IntentId], context: &mut Context<'_>) {
+        ids.iter().for_each(|id| self.outbox.claimed(id));
+        self.start(context);
     }
 
-    /// The claim of `id` is written, but the host starts nothing new.
-    pub(super) fn release(&mut self, id: &IntentId, context: &mut Context<'_>) {
-        if let Some(record) = self.outbox.release(id, context.now) {
-            context.draft.intent(record);
-        }
+    /// Sends what is claimed and has a slot, and gives claims back that are not needed soon.
+    pub(super) fn start(&mut self, context: &mut Context<'_>) {
+        self.outbox.release(false, context.now).into_iter().for_each(|record| context.draft.intent(record));
+        context.actions.extend(self.outbox.start(context.now));
     }
 
-    /// Why the rule's episodes and messages are in their current state, followed by its last decisions, oldest first.
-    pub(super) fn explain(&self, rule: &RuleName) -> Vec<Reason> {
-        let mut reasons: Vec<Reason> = self.explain_episodes(rule).into_iter().map(Reason::Hold).collect();
-        reasons.extend(self.outbox.explain(rule).map(Reason::Delivery));
+    /// The host starts nothing new.
+    pub(super) fn release(&mut self, ids: &[IntentId], context: &mut Context<'_>) {
+        ids.iter().for_each(|id| self.outbox.claimed(id));
+        self.outbox.release(true, context.now).into_iter().for_each(|record| context.draft.intent(record));
+    }
+
+    /// Why the rule's first episodes and messages are in their current state, at most `EXPLAINED_MAX` of each, followed
+    /// by its last decisions, oldest first.
+    pub(super) fn explain(&self, rule: &RuleName, now: Timestamp) -> Vec<Reason> {
+        let episodes = self.explain_episodes(rule).take(EXPLAINED_MAX);
+        let mut reasons: Vec<Reason> = episodes.map(Reason::Hold).collect();
+        reasons.extend(self.outbox.explain(rule, EXPLAINED_MAX, now).map(Reason::Delivery));
         let recent = self.rules.get(rule).map(|known| known.recent.iter().cloned());
         reasons.extend(recent.into_iter().flatten());
         reasons
     }
 
-    /// Queues `message` for each destination in `to`. `ordinal` distinguishes it from other messages of the same
-    /// episode and cause.
+    /// Queues `message` for each destination in `to`, and gives back those for which there was room. `ordinal`
+    /// distinguishes it from other messages of the same episode and cause.
     pub(super) fn send(
         &mut self,
         message: &Message,
         ordinal: u32,
         to: &[DestinationName],
         context: &mut Context<'_>,
-    ) {
+    ) -> Vec<DestinationName> {
+        let most = self.episodes_max(&message.rule);
+        let mut queued = Vec::new();
         for destination in to {
-            let id = digest::intent_id(&message.episode, message.cause.as_str(), ordinal, destination);
-            let owed = outbox::owed(id, destination.clone(), message.clone(), context.now);
-            if let Some(record) = self.outbox.push(owed) {
-                context.draft.intent(record);
+            match self.backlog.room(message, destination, most) {
+                Room::Fits => {
+                    self.queue(message, ordinal, destination, context);
+                    queued.push(destination.clone());
+                    continue;
+                }
+                Room::Full => self.tell_backlog(&message.rule, destination, None, context),
+                Room::StillFull => {}
             }
+            let reason = HoldReason::Backlog { destination: destination.clone() };
+            self.remember(&message.rule, &Verdict::Hold(reason), context);
         }
+        queued
+    }
+
+    /// A message is delivered or dead: if there is room again, says how many were left out.
+    pub(super) fn make_room(&mut self, record: &IntentRecord, context: &mut Context<'_>) {
+        let rule = &record.message.rule;
+        if let Some(left_out) = self.backlog.pop(record, self.episodes_max(rule)) {
+            self.tell_backlog(rule, &record.destination, Some(left_out), context);
+        }
+    }
+
+    fn tell_backlog(
+        &mut self,
+        rule: &RuleName,
+        to: &DestinationName,
+        left_out: Option<u64>,
+        context: &mut Context<'_>,
+    ) {
+        let Some(spec) = self.rules.get(rule).map(|known| Arc::clone(&known.spec)) else { return };
+        let environment = context.config.environment.clone();
+        let when = (context.incarnation, context.now);
+        let message = backlog::notice(when, &spec, to, environment, left_out);
+        self.queue(&message, 0, to, context);
+        context.draft.note(Note::Backlog {
+            rule: rule.clone(),
+            destination: to.clone(),
+            message: message.last.summary,
+        });
+    }
+
+    fn queue(
+        &mut self,
+        message: &Message,
+        ordinal: u32,
+        destination: &DestinationName,
+        context: &mut Context<'_>,
+    ) {
+        let id = digest::intent_id(&message.episode, message.cause.as_str(), ordinal, destination);
+        let mut message = message.clone();
+        let begins = matches!(message.cause, Cause::Opened | Cause::Was | Cause::Event | Cause::Summary);
+        let is_older = context.config.store_made_at.is_some_and(|made_at| message.last.at < made_at);
+        if begins && is_older && message.wording == Wording::Rule {
+            message.wording = Wording::BeforeStore;
+        }
+        if self.backlog.is_long(&message.rule, destination) {
+            signals::shorten(&mut message.last);
+        }
+        let owed = outbox::owed(id, destination.clone(), message, context.now);
+        if let Some(record) = self.outbox.push(owed) {
+            self.backlog.push(&record);
+            context.draft.intent(record);
+        }
+    }
+
+    fn episodes_max(&self, rule: &RuleName) -> usize {
+        self.rules.get(rule).map_or(RuleSpec::EPISODES_MAX, |known| known.spec.episodes_max)
     }
 
     /// Keeps the reason of a decision for `explain`, and reports it to the log and the counters.
@@ -314,4 +416,9 @@ impl Decider {
             known.recent.push_back(reason);
         }
     }
+}
+
+/// What is sent if the text of `message` could not be rendered.
+fn plain(message: &Message, wants: AlertText, why: &str) -> Text {
+    Job::new("", "", &message.subject(), wants).plain(why)
 }

@@ -1,7 +1,7 @@
 use watchbell_contract::{Label, Severity, Timestamp};
 
 use crate::action::Note;
-use crate::message::{Message, Wording};
+use crate::message::Message;
 use crate::reason::HoldReason;
 use crate::record::{Ending, EpisodeRecord, Level, Phase};
 use crate::spec::{AlertSpec, RuleName, RuleSpec};
@@ -150,7 +150,7 @@ impl Decider {
         self.remember(&episode.rule, &verdict, context);
         if let Verdict::Send { cause, to, step, .. } = verdict {
             let message = Message::of(episode, cause, owner, context.config.environment.clone());
-            self.send(&message, episode.ordinal, &to, context);
+            let to = self.send(&message, episode.ordinal, &to, context);
             escalation::notify(episode, &to, step, context.now);
         }
     }
@@ -168,15 +168,16 @@ impl Decider {
         let why = match episode.phase {
             Phase::Resolved { why: Ending::RuleEnded, .. } => "the rule has ended",
             Phase::Resolved { why: Ending::Cleared, .. } => "the rule cleared it",
+            Phase::Resolved { why: Ending::WithinLimit, .. } => "no key is beyond the limit any more",
             _ => "its level has lapsed",
         };
         if let Verdict::Send { cause, to, step, .. } = verdict {
             let owner = spec.and_then(|spec| spec.owner.clone());
             let mut message = Message::of(&episode, cause, owner, context.config.environment.clone());
             if matches!(episode.phase, Phase::Resolved { why: Ending::RuleEnded, .. }) {
-                message.wording = Wording::RuleEnded;
+                message.wording = message.wording.of_ended_rule();
             }
-            self.send(&message, episode.ordinal, &to, context);
+            let to = self.send(&message, episode.ordinal, &to, context);
             escalation::notify(&mut episode, &to, step, context.now);
         }
         context.draft.note(Note::EpisodeResolved {
@@ -220,16 +221,16 @@ impl Decider {
     }
 
     /// Why each open episode of a rule sends nothing now: the first reason, then any others that also hold it.
-    pub(super) fn explain_episodes(&self, name: &RuleName) -> Vec<HoldReason> {
-        let Some(known) = self.rules.get(name) else { return Vec::new() };
-        let reasons = |episode: &EpisodeRecord| {
-            let of = known.of(episode);
-            match hold::all(&What::Opening(of)) {
-                held if held.is_empty() => vec![escalation::waiting(of)],
-                held => held,
-            }
-        };
-        known.open.values().flat_map(reasons).collect()
+    pub(super) fn explain_episodes(&self, name: &RuleName) -> impl Iterator<Item = HoldReason> {
+        self.rules.get(name).into_iter().flat_map(|known| {
+            known.open.values().flat_map(|episode| {
+                let of = known.of(episode);
+                match hold::all(&What::Opening(of)) {
+                    held if held.is_empty() => vec![escalation::waiting(of)],
+                    held => held,
+                }
+            })
+        })
     }
 }
 

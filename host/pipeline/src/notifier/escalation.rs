@@ -107,7 +107,7 @@ fn step_added(of: Of<'_>, now: Timestamp) -> Verdict {
     Verdict::Hold(refusal(of, *last))
 }
 
-/// The severity rose from `before`. Everyone who was notified is notified again, and every step whose required severity
+/// The severity rose from `before`, or it is an overflow that grew. Everyone who was notified is notified again, and every step whose required severity
 /// is now met fires at once, whatever its `after`. An acknowledgement ends, because it was given for a lower severity.
 pub(crate) fn on_worse(
     episode: &mut EpisodeRecord,
@@ -140,7 +140,11 @@ pub(crate) fn on_worse(
         return Verdict::Hold(HoldReason::NobodyNotified);
     }
     let cause = if episode.ordinal == 0 { Cause::Opened } else { Cause::Worse };
-    Verdict::Send { cause, to, step: by, reason: SendReason::Worse(episode.severity) }
+    let reason = match before < episode.severity {
+        true => SendReason::Worse(episode.severity),
+        false => SendReason::OverflowGrew,
+    };
+    Verdict::Send { cause, to, step: by, reason }
 }
 
 /// The episode ended: everyone who was notified of it is notified of the end, even if the rule no longer names them. If

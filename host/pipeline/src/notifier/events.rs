@@ -3,11 +3,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use watchbell_contract::{Cause, Label, Timestamp};
+use watchbell_text::{DOCUMENTS, DOCUMENTS_NOTE};
 
 use crate::level;
 use crate::message::{Message, Wording};
 use crate::record::{EpisodeId, Incarnation, LastSignal, Occurrence};
-use crate::signals;
 use crate::spec::{RuleName, RuleSpec};
 use crate::{digest, discover};
 
@@ -240,9 +240,9 @@ fn details(events: &[Occurrence]) -> String {
             let missing = events.len().saturating_sub(documents.len());
             if missing > 0 {
                 let note = format!("documents of {missing} more were not fetched");
-                members.insert(signals::DOCUMENTS_NOTE.into(), note.into());
+                members.insert(DOCUMENTS_NOTE.into(), note.into());
             }
-            members.insert(signals::DOCUMENTS.into(), documents.into());
+            members.insert(DOCUMENTS.into(), documents.into());
             Value::Object(members).to_string()
         }
         _ => first.clone(),

@@ -19,6 +19,7 @@ impl Decider {
         if let Some(settled) = self.outbox.settle(id, outcome, context.now, context.config.seed) {
             self.settled(settled, context);
         }
+        self.start(context);
     }
 
     /// Records the outcome of a message. Those who were notified of an episode, and only those, will be notified of its
@@ -26,8 +27,12 @@ impl Decider {
     pub(super) fn settled(&mut self, settled: Settled, context: &mut Context<'_>) {
         let Settled { record, note } = settled;
         match record.delivery {
-            Delivery::Delivered { .. } => self.arrived(&record, context),
+            Delivery::Delivered { .. } => {
+                self.make_room(&record, context);
+                self.arrived(&record, context);
+            }
             Delivery::Dead { .. } => {
+                self.make_room(&record, context);
                 self.never_arrived(&record, context);
                 self.outbox.keep_dead_letter(record.clone());
             }
@@ -59,6 +64,7 @@ impl Decider {
         }
         // Its end may already be queued behind this message.
         if let Some(settled) = self.outbox.withdraw_end(record, context.now) {
+            self.make_room(&settled.record, context);
             self.outbox.keep_dead_letter(settled.record.clone());
             context.draft.intent(settled.record);
             context.draft.note(settled.note);

@@ -1,11 +1,8 @@
-//! The text of messages, from the rule that is in force when a message is claimed.
+//! The templates of messages: of the rule that is in force when a message is claimed.
 use std::collections::{BTreeMap, BTreeSet};
-
-use watchbell_contract::AlertText;
 
 use crate::message::{Message, Wording};
 use crate::spec::{RuleName, RuleSpec};
-use crate::text::{self, Text};
 
 /// A rule's title and body, as minijinja sources.
 #[derive(Clone, Debug)]
@@ -22,6 +19,9 @@ pub(crate) struct Templates {
 
 const RULE_ENDED: &str = "\n\nThe rule is no longer in force: it was disabled or its file was removed.";
 
+const BEFORE_STORE: &str =
+    "\n\nThis happened before this host's store was made: an earlier host may have told it already.";
+
 const GAP_TITLE: &str = "{{ rule }} could not evaluate a slice of time";
 const GAP_BODY: &str = "{{ summary }}\n\nThe slice is recorded as a gap, and the rule continues after it. If it fails \
                         there too, that gap is recorded without another message.";
@@ -30,6 +30,16 @@ const GAP_BODY: &str = "{{ summary }}\n\nThe slice is recorded as a gap, and the
 const EDITED_TITLE: &str = "{{ rule }}: {{ count }} more episodes are open";
 const EDITED_BODY: &str = "{{ summary }}. Editing the rule's escalation made these messages due at once:\n\
                            {% for summary in more %}\n- {{ summary }}\n{%- endfor %}\n";
+
+/// Lists the worst of the keys that it stands for.
+const OVERFLOW_TITLE: &str =
+    "{{ rule }}: {{ count }} key{% if count != 1 %}s{% endif %} beyond its limit of open episodes";
+const OVERFLOW_BODY: &str = "{{ summary }}. They share this one episode; a key gets its own when a place is free. \
+                             The worst of them:\n{% for key in more %}\n- {{ key }}\n{%- endfor %}\n";
+
+const BACKLOG_TITLE: &str = "{{ rule }}: {% if count > 1 %}{{ count }} {% endif %}messages left out";
+const BACKLOG_BODY: &str = "{{ summary }}. What is open is shown by `watchbell status` and `watchbell explain`.\
+     {% if count > 1 %} Those that were left out are not sent later.{% endif %}";
 
 impl Templates {
     /// Uses the templates of `rules`. A rule that has ended keeps its templates while it is in `owing`.
@@ -46,17 +56,18 @@ impl Templates {
         self.by_rule.extend(texts);
     }
 
-    /// Renders `message` in the format its destination wants. For a rule whose templates are no longer known, it
-    /// renders the summary.
-    pub(crate) fn render(&self, message: &Message, wants: AlertText) -> Text {
+    /// The templates of `message`. For a rule whose templates are no longer known, they show the summary.
+    pub(crate) fn of(&self, message: &Message) -> (String, String) {
         let known = self.by_rule.get(&message.rule);
         let (title, body) = known.map_or(("", "{{ summary }}"), |known| (&known.title, &known.body));
-        let subject = message.subject();
         match message.wording {
-            Wording::Rule => text::render(title, body, &subject, wants),
-            Wording::RuleEnded => text::render(title, &format!("{body}{RULE_ENDED}"), &subject, wants),
-            Wording::Gap => text::render(GAP_TITLE, GAP_BODY, &subject, wants),
-            Wording::Edited => text::render(EDITED_TITLE, EDITED_BODY, &subject, wants),
+            Wording::Rule => (title.to_owned(), body.to_owned()),
+            Wording::RuleEnded => (title.to_owned(), format!("{body}{RULE_ENDED}")),
+            Wording::BeforeStore => (title.to_owned(), format!("{body}{BEFORE_STORE}")),
+            Wording::Gap => (GAP_TITLE.to_owned(), GAP_BODY.to_owned()),
+            Wording::Overflow => (OVERFLOW_TITLE.to_owned(), OVERFLOW_BODY.to_owned()),
+            Wording::Backlog => (BACKLOG_TITLE.to_owned(), BACKLOG_BODY.to_owned()),
+            Wording::Edited => (EDITED_TITLE.to_owned(), EDITED_BODY.to_owned()),
         }
     }
 }

@@ -3,7 +3,6 @@ use watchbell_contract::{Range, Timestamp};
 use crate::action::{Note, Purpose};
 use crate::backoff::backoff;
 use crate::fault::{RunFault, RunFaultKind};
-use crate::level;
 use crate::priming;
 use crate::record::{Change, Failure, GapReason, StateRecord};
 use crate::window::{self, Recovery, Slice};
@@ -115,7 +114,7 @@ impl Rule {
                 Vec::new()
             }
             _ => {
-                let suspended = level::suspend(&mut self.open, over.end.since(self.record.cursor));
+                let suspended = self.suspend(over.end.since(self.record.cursor));
                 self.record.cursor = self.record.cursor.max(over.end);
                 self.record.final_before = self.record.final_before.max(over.end);
                 self.record.committed_at = Some(scope.now);

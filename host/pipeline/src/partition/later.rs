@@ -1,15 +1,13 @@
-use serde_json::Value;
 use watchbell_contract::{SignalKind, Timestamp};
 
 use crate::active::Outside;
 use crate::record::{Change, LastSignal, Later, LaterEvent, Occurrence};
-use crate::signals::LinkedSignal;
+use crate::signals::{self, LinkedSignal};
 
 use super::rule::{Rule, Scope};
 
-/// Limits for the events of one rule that are kept for later, and for what is kept of each; further events are counted.
+/// Limit for the events of one rule that are kept for later; further events are counted.
 const EVENTS_MAX: usize = 100;
-const TEXT_BYTES_MAX: usize = 1_024;
 
 impl Rule {
     /// Removes what may not be announced at this hour. Levels wait until they may begin; events wait here.
@@ -42,16 +40,6 @@ impl Rule {
     }
 }
 
-/// A rule's details of an event, if they are short. A list shows no documents, so none are kept.
-fn without_documents(details: &str) -> String {
-    let mut details = serde_json::from_str::<Value>(details).unwrap_or_default();
-    if let Some(members) = details.as_object_mut() {
-        members.remove("documents");
-    }
-    let text = details.to_string();
-    if details.is_object() && text.len() <= TEXT_BYTES_MAX { text } else { "{}".into() }
-}
-
 impl Later {
     fn keep(&mut self, events: Vec<LinkedSignal>) {
         let room = EVENTS_MAX.saturating_sub(self.events.len());
@@ -62,10 +50,11 @@ impl Later {
 
 impl LaterEvent {
     fn of(LinkedSignal { signal, link, .. }: LinkedSignal) -> Self {
-        let mut summary = signal.summary;
-        summary.truncate(summary.floor_char_boundary(TEXT_BYTES_MAX));
-        let details = without_documents(&signal.details);
         let (at, value, threshold) = (signal.at, signal.value, signal.threshold);
-        Self { labels: signal.labels, last: LastSignal { at, value, threshold, summary, details, link } }
+        let (summary, details) = (signal.summary, signal.details);
+        let mut last = LastSignal { at, value, threshold, summary, details, link };
+        // A list shows no documents, so none are kept.
+        signals::shorten(&mut last);
+        Self { labels: signal.labels, last }
     }
 }

@@ -1,7 +1,6 @@
 use watchbell_contract::{Duration, Range, Timestamp, Window};
 
 use crate::action::{Purpose, Run, RunId};
-use crate::level;
 use crate::priming;
 use crate::queue::{Line, Pace};
 use crate::record::GapReason;
@@ -114,7 +113,7 @@ impl Rule {
         self.forget_state();
         self.record.seen.clear();
         self.activity = Activity::Committing;
-        let suspended = level::suspend(&mut self.open, skip.end.since(skip.start));
+        let suspended = self.suspend(skip.end.since(skip.start));
         scope.draft.rule(&self.record);
         self.pass(suspended, scope);
         scope.draft.gap(

@@ -7,7 +7,7 @@ use crate::action::{Note, Purpose, RunId};
 use crate::config::Config;
 use crate::digest;
 use crate::grid::Grid;
-use crate::level::{Open, Unwritten};
+use crate::level::{self, Open, Unwritten};
 use crate::priming;
 use crate::queue::Pace;
 use crate::record::{Change, Incarnation, RuleRecord};
@@ -76,6 +76,12 @@ impl Rule {
     /// Passes on changes in order.
     pub(super) fn pass(&self, changes: impl IntoIterator<Item = Change>, scope: &mut Scope<'_>) {
         scope.draft.pass(&self.spec.name, self.record.cursor, changes);
+    }
+
+    /// Time that was not evaluated, or had no data, does not count: levels hold that much longer.
+    pub(super) fn suspend(&mut self, span: Duration) -> Vec<Change> {
+        self.record.overflow.suspend(span);
+        level::suspend(&mut self.open, span)
     }
 
     pub(super) fn new(spec: Arc<RuleSpec>, record: RuleRecord, open: Open, now: Timestamp) -> Self {

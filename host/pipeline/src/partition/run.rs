@@ -1,10 +1,10 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use watchbell_contract::{Range, SignalKind, Timestamp, Window};
+use watchbell_contract::{Label, Range, SignalKind, Timestamp, Window};
 
 use crate::action::{Note, Purpose};
 use crate::input::{Evaluation, UNMAPPED_MAX};
-use crate::level::{self, Open, WindowClock};
+use crate::level::{self, Held, WindowClock, overflow};
 use crate::queue::Pace;
 use crate::record::{Change, RunSummary, StateRecord};
 use crate::signals::{self, LinkedSignal, fresh_signals};
@@ -13,17 +13,6 @@ use crate::window::{self, Slice};
 
 use super::Underway;
 use super::rule::{Activity, Rule, Scope};
-
-/// A calendar day is one step, however many hours it has: a level that held at its start and fires at its end has held
-/// throughout.
-fn hold_through(open: &mut Open, fresh: &[LinkedSignal], day: Window) {
-    for signal in fresh.iter().map(|linked| &linked.signal).filter(|signal| signal.kind == SignalKind::Firing)
-    {
-        if let Some(level) = open.get_mut(&signal.labels).filter(|level| level.until >= day.start) {
-            level.until = level.until.max(signal.at);
-        }
-    }
-}
 
 impl Rule {
     /// The rule's run has ended, with any outcome.
@@ -104,8 +93,13 @@ impl Rule {
             }
             None => None,
         };
+        // What it says of other keys changes nothing.
+        let overflow = &self.record.overflow;
+        let waiting: BTreeSet<&[Label]> =
+            overflow.waiting.iter().map(|level| level.labels.as_slice()).collect();
         for LinkedSignal { signal, .. } in fresh {
-            if signal.kind != SignalKind::Event {
+            let is_held = self.open.contains_key(&signal.labels) || overflow.holds(&signal.labels, &waiting);
+            if signal.kind != SignalKind::Event && is_held {
                 self.primed.insert(signal.labels, (signal.at, signal.kind));
             }
         }
@@ -117,8 +111,11 @@ impl Rule {
         // Priming announces nothing, but a level ends if the whole history says so.
         let levels = std::mem::take(&mut self.primed);
         let cleared = levels.into_iter().filter(|(_, (_, kind))| *kind == SignalKind::Clear);
+        let cleared: BTreeMap<Vec<Label>, Timestamp> =
+            cleared.map(|(labels, (at, _))| (labels, at)).collect();
+        self.record.overflow.clear(&cleared);
         let ended: Vec<Change> =
-            cleared.filter_map(|(labels, (at, _))| level::clear(&mut self.open, &labels, at)).collect();
+            cleared.iter().filter_map(|(labels, at)| level::clear(&mut self.open, labels, *at)).collect();
         self.pass(ended, scope);
     }
 
@@ -133,7 +130,7 @@ impl Rule {
         let judged = self.record.cursor;
         // Absent is not resolved: while no data arrives, levels do not lapse, and with `hold` none begin.
         if no_data && self.spec.no_data != NoData::Ignore {
-            let suspended = level::suspend(&mut self.open, judged.since(before));
+            let suspended = self.suspend(judged.since(before));
             self.pass(suspended, scope);
         }
         match self.spec.no_data {
@@ -144,13 +141,14 @@ impl Rule {
             NoData::Alert if before < judged => fresh.push(level::silence(no_data, window.end, &self.spec)),
             _ => {}
         }
-        if self.spec.calendar {
-            hold_through(&mut self.open, &fresh, window);
-        }
         self.put_off(&mut fresh, scope);
-        let clock = WindowClock { window_end: window.end, settled: window.settled, judged };
-        let changes =
-            level::fold(scope.incarnation, &self.spec, (&mut self.open, &mut self.unwritten), fresh, clock);
+        let clock = WindowClock { window, judged };
+        let (open, unwritten, overflow) = (&mut self.open, &mut self.unwritten, &mut self.record.overflow);
+        let held = Held { open, unwritten, overflow };
+        let was_within = overflow::level(held.open).is_none();
+        let changes = level::fold(scope.incarnation, &self.spec, held, fresh, clock);
+        let note = overflow::note(&self.spec, was_within, &changes);
+        note.into_iter().for_each(|note| scope.draft.note(note));
         self.pass(changes, scope);
         self.announce_later(judged, scope);
     }

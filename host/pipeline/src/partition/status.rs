@@ -45,6 +45,17 @@ pub struct RuleStatus {
     pub last_run: Option<RunSummary>,
     /// Announced or pending, but not resolved.
     pub open_episodes: usize,
+    /// The keys beyond its limit of open episodes, if there are any.
+    pub overflow: Option<OverflowStatus>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OverflowStatus {
+    /// How many keys fire; at least that many if `!is_exact`.
+    pub keys: u64,
+    pub is_exact: bool,
+    /// The limit.
+    pub episodes_max: usize,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -178,6 +189,11 @@ impl Partition {
             warnings: rule.unmapped.iter().map(|field| rule.spec.unmapped(field)).collect(),
             last_run: rule.record.last_run.clone(),
             open_episodes: rule.open.len(),
+            overflow: (!rule.record.overflow.is_over()).then(|| OverflowStatus {
+                keys: rule.record.overflow.keys(),
+                is_exact: rule.record.overflow.is_exact(),
+                episodes_max: rule.spec.episodes_max,
+            }),
         }
     }
 }

@@ -86,6 +86,8 @@ pub enum Ending {
     Lapsed,
     /// The rule's file was removed, or the rule was disabled.
     RuleEnded,
+    /// No key fires beyond the rule's limit of open episodes any more: the end of an overflow.
+    WithinLimit,
 }
 
 /// The newest signal of an episode, for message texts and `status`.
@@ -98,4 +100,11 @@ pub struct LastSignal {
     /// A JSON object, serialized.
     pub details: String,
     pub link: Option<String>,
+}
+
+impl LastSignal {
+    /// The bytes of its texts.
+    pub(crate) fn bytes(&self) -> usize {
+        self.summary.len() + self.details.len() + self.link.as_ref().map_or(0, String::len)
+    }
 }

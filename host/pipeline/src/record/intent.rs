@@ -1,8 +1,8 @@
 use watchbell_contract::{Receipt, RecordedCall, Timestamp};
+use watchbell_text::Text;
 
 use crate::message::Message;
 use crate::spec::DestinationName;
-use crate::text::Text;
 
 use super::{EpisodeId, Epoch, HostId};
 

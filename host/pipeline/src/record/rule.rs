@@ -2,7 +2,7 @@ use watchbell_contract::{Duration, Label, Range, Timestamp};
 
 use crate::spec::{Meaning, RuleName};
 
-use super::LastSignal;
+use super::{LastSignal, Overflow};
 
 /// What is stored of a rule.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +21,8 @@ pub struct RuleRecord {
     pub final_before: Timestamp,
     /// Events from outside the `active:` hours, until the hours begin.
     pub later: Later,
+    /// Keys that fire beyond `RuleSpec::episodes_max`.
+    pub overflow: Overflow,
     /// Wall time of the last commit that moved the cursor.
     pub committed_at: Option<Timestamp>,
     pub last_run: Option<RunSummary>,

@@ -137,6 +137,10 @@ impl Driver {
                         let outcome = Persisted::Written { lost };
                         inputs.push_back(Input::Persisted { nonce: commit.nonce, outcome });
                     }
+                    Action::Render { order, epoch, job } => {
+                        let text = job.render().text;
+                        inputs.push_back(Input::Rendered { order, epoch, outcome: Ok(text) });
+                    }
                     Action::Deliver { id, epoch, intent, .. } => {
                         self.bodies.push(intent.body.clone());
                         self.received.push((self.now, *intent));

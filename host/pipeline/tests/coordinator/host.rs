@@ -39,6 +39,8 @@ pub(crate) struct Host {
     pub(crate) inbox: Vec<(DestinationName, Intent)>,
     /// Why a run fails, if it does.
     pub(crate) fault: Fault,
+    /// Why no text can be rendered, if none can.
+    pub(crate) no_text: Option<String>,
     /// Fields that every run finds in no mapping.
     pub(crate) unmapped: Vec<String>,
     pub(crate) notes: Vec<Note>,
@@ -64,6 +66,7 @@ impl Host {
             writes: 0,
             inbox: Vec::new(),
             fault: Box::new(|_| None),
+            no_text: None,
             unmapped: Vec::new(),
             notes: Vec::new(),
             refused: BTreeSet::new(),
@@ -135,6 +138,11 @@ impl Host {
         self.store.episodes().filter(|episode| !matches!(episode.phase, Phase::Resolved { .. })).collect()
     }
 
+    /// The episodes in the store.
+    pub(crate) fn all(&self) -> Vec<&EpisodeRecord> {
+        self.store.episodes().collect()
+    }
+
     /// The messages in the store.
     pub(crate) fn stored(&self) -> Vec<&IntentRecord> {
         self.store.intents()
@@ -174,6 +182,13 @@ impl Host {
                     self.writes += notifier.map_or(0, |part| part.episodes.len());
                     let lost = self.store.commit(&commit).expect("memory");
                     Input::Persisted { nonce: commit.nonce, outcome: Persisted::Written { lost } }
+                }
+                Action::Render { order, epoch, job } => {
+                    let outcome = match &self.no_text {
+                        Some(why) => Err(why.clone()),
+                        None => Ok(job.render().text),
+                    };
+                    Input::Rendered { order, epoch, outcome }
                 }
                 Action::Deliver { id, epoch, destination, intent } => {
                     let recorded = self.unavailable.get(destination.0.as_str()).cloned();

@@ -5,3 +5,4 @@ mod edits; // open episodes follow the rules in force
 mod commands; // what people ask for
 mod statuses; // what is said of a rule
 mod deliveries; // what receivers answered goes with later messages and attempts
+mod floods; // more keys, events and messages than a rule may have

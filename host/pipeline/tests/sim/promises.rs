@@ -1,8 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use watchbell_contract::{Cause, Duration, Intent, Severity, Timestamp};
+use watchbell_pipeline::OVERFLOW_LABEL;
 use watchbell_pipeline::active::Outside;
-use watchbell_pipeline::record::{Delivery, GapReason, Phase};
+use watchbell_pipeline::record::{Delivery, GapReason, Overflow, Phase};
 use watchbell_pipeline::spec::{DestinationName, RuleName};
 
 use crate::shell::{END, Sim};
@@ -117,6 +118,25 @@ impl Sim {
                 assert!(held, "document {} opened or extended no episode", document.id);
             }
         }
+    }
+
+    /// Each document of `flooding` belongs to an episode of its key, or to one that stands for the keys beyond the limit.
+    pub(crate) fn check_flood(&self) {
+        let name = RuleName("flooding".into());
+        let spans: Vec<_> = self.store.episodes.values().filter(|episode| episode.rule == name).collect();
+        for document in &self.world.documents {
+            if self.store.first[&name] <= document.at && document.at < self.store.rules[&name].cursor.0 {
+                let key = format!("f{}", document.id % world::FLOODING_KEYS);
+                let held = spans.iter().any(|episode| {
+                    let is_own = episode.labels[0].value.as_deref() == Some(&key);
+                    (is_own || episode.labels[0].name == OVERFLOW_LABEL)
+                        && episode.since.0 - LATER_MAX <= document.at
+                        && document.at < episode.until.0
+                });
+                assert!(held, "document {} of {key} is in no episode", document.id);
+            }
+        }
+        assert_eq!(self.store.rules[&name].overflow, Overflow::default());
     }
 
     /// A level that grew says how far, in the end; it is critical if it ever was, and worse to nobody twice.

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use watchbell_contract::{Cause, Duration, Intent, Receipt, RecordedCall, Refusal, Timestamp};
-use watchbell_pipeline::action::{Action, Note, Run, RunId};
+use watchbell_pipeline::action::{Action, Note, Run, RunId, TextOrder};
 use watchbell_pipeline::fault::{RunFault, RunFaultKind};
 use watchbell_pipeline::input::{Evaluation, Input, Persisted};
 use watchbell_pipeline::record::{
@@ -12,6 +12,7 @@ use watchbell_pipeline::record::{
 };
 use watchbell_pipeline::spec::{DestinationName, RuleName};
 use watchbell_pipeline::{Config, Coordinator};
+use watchbell_text::Text;
 
 use crate::store::{Store, Under};
 use crate::world::{self, Bundle, START, Switch, World};
@@ -34,7 +35,9 @@ struct Host {
     persisting: bool,
     /// The last one that it made.
     commit: Option<(Nonce, Under)>,
-    sending: BTreeMap<(IntentId, Epoch), (String, DestinationName)>,
+    sending: BTreeMap<(IntentId, Epoch), Sending>,
+    /// Until when receivers asked the notifier of an epoch for a pause.
+    pauses: BTreeMap<(Epoch, DestinationName), i64>,
     bundle: Bundle,
     generation: u64,
     /// The generation that the store knew when it took the notifier over: it waits until it has that.
@@ -57,6 +60,11 @@ impl Host {
             knows_switched: !std::mem::replace(&mut self.was_ignorant, !self.knows_switched),
         }
     }
+}
+
+struct Sending {
+    lane: (String, DestinationName),
+    since: i64,
 }
 
 /// Ticks of one instant: one for each thing that may be due then, and no more.
@@ -112,6 +120,10 @@ pub(crate) struct Tally {
     /// Messages that refer to the first of their episode, and attempts that were given what earlier ones recorded.
     pub(crate) threaded: u32,
     pub(crate) recorded: u32,
+    /// Messages that showed whether a pause was over.
+    pub(crate) probes: u32,
+    /// How often more keys fired than there were places.
+    pub(crate) overflows: usize,
 }
 
 impl Tally {
@@ -131,6 +143,8 @@ impl Tally {
         self.summaries += other.summaries;
         self.threaded += other.threaded;
         self.recorded += other.recorded;
+        self.probes += other.probes;
+        self.overflows += other.overflows;
     }
 
     /// A simulator in which nothing goes wrong proves nothing.
@@ -142,7 +156,9 @@ impl Tally {
         let spans_max = 2 * self.switched as usize;
         assert!(self.switched > 50 && self.spans_off > 10 && self.spans_off < spans_max, "{self:?}");
         assert!(self.commands > 100, "{self:?}");
+        assert!(self.overflows > 100, "{self:?}");
         assert!(self.threaded > 1_000 && self.recorded > 1_000, "{self:?}");
+        assert!(self.probes > 1_000, "{self:?}");
     }
 }
 
@@ -161,6 +177,7 @@ enum Coming {
     Bundle(u64, Bundle),
     Read(Vec<Position>),
     Retake(Epoch),
+    Rendered(TextOrder, Epoch, Result<Text, String>),
     Delivered {
         id: IntentId,
         epoch: Epoch,
@@ -203,6 +220,8 @@ impl Sim {
         self.check_end();
         self.check_growth();
         self.check_hours();
+        self.check_flood();
+        self.tally.overflows = self.store.overflows;
         let is_worse = |(it, _): &&(Intent, DestinationName)| it.cause == Cause::Worse;
         self.tally.worse = self.received.iter().filter(is_worse).count() as u32;
         let is_summary = |(it, _): &&(Intent, DestinationName)| it.title.contains("more episodes are open");
@@ -291,6 +310,14 @@ impl Sim {
                 let took = self.random.random_range(0..100);
                 self.later(process, took, Coming::Retake(seen));
             }
+            Action::Render { order, epoch, job } => {
+                let outcome = match self.fault(0.05) {
+                    true => Err("it took too long".to_owned()),
+                    false => Ok(job.render().text),
+                };
+                let took = self.random.random_range(0..if self.faulty() { 500 } else { 5 });
+                self.later(process, took, Coming::Rendered(order, epoch, outcome));
+            }
             Action::Deliver { id, epoch, destination, intent } => {
                 self.deliver(index, (id, epoch), destination, *intent);
             }
@@ -335,11 +362,15 @@ impl Sim {
         assert!(self.store.claims.contains(&claim), "nothing is sent that no commit holds: {intent:?}");
         let kept = &self.store.intents[&id];
         let lane = (intent.episode.clone(), destination.clone());
-        let sending = || host.sending.iter().filter(|((_, of), _)| *of == epoch).map(|(_, lane)| lane);
+        let sending = || host.sending.iter().filter(|((_, of), _)| *of == epoch).map(|(_, it)| &it.lane);
         assert!(!sending().any(|other| *other == lane), "two messages of a lane at once");
         let here = sending().filter(|(_, other)| *other == destination).count();
         assert!(here < if destination.0 == "chat" { 2 } else { 1 }, "too many at {destination}");
-        host.sending.insert((id.clone(), epoch), lane.clone());
+        if let Some(until) = host.pauses.get(&(epoch, destination.clone())) {
+            assert!(*until <= self.now && here == 0, "{destination} asked for a pause until {until}");
+            self.tally.probes += 1;
+        }
+        host.sending.insert((id.clone(), epoch), Sending { lane: lane.clone(), since: self.now });
         if is_owner {
             assert!(matches!(kept.delivery, Delivery::Claimed { .. }), "sent while {:?}", kept.delivery);
             let last = self.lanes.entry(lane).or_insert(kept.created_at);
@@ -418,6 +449,7 @@ impl Sim {
                 self.tally.read += found.len() as u32;
                 Input::Transitions(found)
             }
+            Coming::Rendered(order, epoch, outcome) => Input::Rendered { order, epoch, outcome },
             Coming::Retake(seen) => {
                 let snapshot = self.store.take_notifier(&name(process), Some(seen));
                 // Somebody else was faster.
@@ -430,7 +462,20 @@ impl Sim {
                 Input::NotifierTaken(snapshot)
             }
             Coming::Delivered { id, epoch, outcome, recorded } => {
-                self.hosts[index].sending.remove(&(id.clone(), epoch));
+                let host = &mut self.hosts[index];
+                if let Some(Sending { lane, since }) = host.sending.remove(&(id.clone(), epoch)) {
+                    let of = (epoch, lane.1);
+                    match &outcome {
+                        Err(Refusal::Unavailable { retry_after: Some(pause), .. }) => {
+                            let until = host.pauses.entry(of).or_insert(i64::MIN);
+                            *until = (*until).max((now + *pause).0);
+                        }
+                        Ok(_) if host.pauses.get(&of).is_some_and(|until| since >= *until) => {
+                            host.pauses.remove(&of);
+                        }
+                        _ => {}
+                    }
+                }
                 Input::Delivered { intent: id, epoch, outcome, recorded }
             }
         };
@@ -532,6 +577,7 @@ impl Sim {
             persisting: false,
             commit: None,
             sending: BTreeMap::new(),
+            pauses: BTreeMap::new(),
             bundle: self.bundle,
             generation: 0,
             waits_for: 0,

@@ -1,10 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use watchbell_contract::{Range, Severity};
+use watchbell_pipeline::OVERFLOW_LABEL;
 use watchbell_pipeline::action::{Purpose, Run};
 use watchbell_pipeline::record::{
     Change, CommandRecord, Commit, Delivery, EpisodeId, EpisodeRecord, Epoch, GapReason, GapRecord, HostId,
-    IntentId, IntentRecord, Lost, Nonce, NotifierCommit, NotifierSnapshot, Owned, PartitionCommit,
+    IntentId, IntentRecord, Level, Lost, Nonce, NotifierCommit, NotifierSnapshot, Owned, PartitionCommit,
     PartitionId, PartitionSnapshot, Phase, Position, RECORDED_CALLS_MAX, RuleRecord, TransitionRecord,
 };
 use watchbell_pipeline::spec::RuleName;
@@ -30,6 +31,9 @@ pub(crate) struct Store {
     pub(crate) episodes: BTreeMap<EpisodeId, EpisodeRecord>,
     pub(crate) intents: BTreeMap<IntentId, IntentRecord>,
     pub(crate) gaps: Vec<GapRecord>,
+    /// The levels that hold of the rule that has more keys than places, and how often they were too many.
+    flood: BTreeMap<EpisodeId, Level>,
+    pub(crate) overflows: usize,
     pub(crate) commands: Vec<CommandRecord>,
     /// Those that were the first since their rule last evaluated something: somebody must be notified of them.
     pub(crate) first_gaps: Vec<GapRecord>,
@@ -121,11 +125,34 @@ impl Store {
                 self.first_gaps.push(gap.clone());
             }
         }
+        self.check_flood(part);
         for record in &part.rules {
             let own = PartitionId::of(&record.rule, world::PARTITIONS);
             assert_eq!(own, partition, "{} is not of this partition", record.rule);
             self.check_cursor(record, &part.gaps);
             self.rules.insert(record.rule.clone(), record.clone());
+        }
+    }
+
+    /// Never more open levels than there are places in any edition, and one that stands for all others while there are
+    /// others.
+    fn check_flood(&mut self, part: &PartitionCommit) {
+        let is_flood = |rule: &RuleName| rule.0 == "flooding";
+        for id in &part.levels_ended {
+            self.flood.remove(id);
+        }
+        for (_, level) in part.levels.iter().filter(|(rule, _)| is_flood(rule)) {
+            let is_new = self.flood.insert(level.id.clone(), level.clone()).is_none();
+            self.overflows += usize::from(is_new && level.labels[0].name == OVERFLOW_LABEL);
+        }
+        let overflows = self.flood.values().filter(|level| level.labels[0].name == OVERFLOW_LABEL).count();
+        let own = self.flood.len() - overflows;
+        assert!(own <= world::EPISODES_MAX && overflows <= 1, "{:?}", self.flood);
+        let labels: BTreeSet<_> = self.flood.values().map(|level| &level.labels).collect();
+        assert_eq!(labels.len(), self.flood.len(), "two levels of a key: {:?}", self.flood);
+        if let Some(record) = part.rules.iter().find(|record| is_flood(&record.rule)) {
+            assert_eq!(overflows == 1, !record.overflow.is_over(), "{:?}", record.overflow);
+            assert!(record.overflow.counted.is_empty() && record.overflow.is_exact());
         }
     }
 

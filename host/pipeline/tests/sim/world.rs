@@ -33,9 +33,9 @@ pub(crate) struct World {
     pub(crate) documents: Vec<Document>,
 }
 
-pub(crate) const RULES: [&str; 12] = [
+pub(crate) const RULES: [&str; 13] = [
     "each", "level", "poisoned", "counting", "cron", "clearing", "growing", "zoned", "switched", "daytime",
-    "office", "shift",
+    "office", "shift", "flooding",
 ];
 
 /// Those that announce each document once.
@@ -89,6 +89,12 @@ pub(crate) fn hours(outside: Outside) -> Active {
 
 /// From this value on, `growing` is critical.
 pub(crate) const CRITICAL: f64 = 5.0;
+
+/// How many open episodes `flooding` may have, in one half of the editions; in the other it is half of that.
+pub(crate) const EPISODES_MAX: usize = 4;
+
+/// Among how many keys the documents are divided for it.
+pub(crate) const FLOODING_KEYS: u32 = 17;
 
 /// The span over which `growing` counts, and the one for which it holds after its last document.
 const COUNTED: i64 = 600_000;
@@ -148,6 +154,7 @@ impl World {
                 within(start, end).map(event).collect()
             }
             "level" | "shift" => within(start, end).map(firing).collect(),
+            "flooding" => within(start, end).map(flooding).collect(),
             "clearing" => within(start, end).map(clearing).collect(),
             "growing" => (0..5)
                 .flat_map(|host| self.growth(host, |document| document.at < end.0 && visible(&document)))
@@ -274,6 +281,11 @@ fn rule(name: &str, edition: usize) -> RuleSpec {
         window_max: Duration::from_mins(10),
         deadline: Duration::from_secs(60),
         key: vec!["host".into()],
+        episodes_max: match (name, edition % 2) {
+            ("flooding", 0) => EPISODES_MAX,
+            ("flooding", _) => EPISODES_MAX / 2,
+            _ => RuleSpec::EPISODES_MAX,
+        },
         severity: Severity::Warning,
         worse: match growing {
             true => vec![Worse { severity: Severity::Critical, when: Comparison::AtLeast(CRITICAL) }],
@@ -339,6 +351,16 @@ fn firing(document: &Document) -> Signal {
         until: Some(Timestamp(document.at + 90_000)),
         kind: SignalKind::Firing,
         ..event(document)
+    }
+}
+
+/// Has more keys at a time than there are places.
+fn flooding(document: &Document) -> Signal {
+    let name = Some(format!("f{}", document.id % FLOODING_KEYS));
+    Signal {
+        labels: vec![Label { name: "host".into(), value: name }],
+        until: Some(Timestamp(document.at + 240_000)),
+        ..firing(document)
     }
 }
 

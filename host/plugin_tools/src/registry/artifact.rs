@@ -99,8 +99,11 @@ pub(super) struct Layer {
 /// # Errors
 /// Why the manifest has no usable module.
 pub(super) fn read(manifest: &[u8]) -> Result<Layer, String> {
-    let manifest: Manifest = serde_json::from_slice(manifest)
-        .map_err(|error| format!("its manifest is not an artifact manifest: {error}"))?;
+    // The parser's own words would quote the registry's in an escape that no scrubber knows.
+    let manifest: Manifest = serde_json::from_slice(manifest).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        format!("its manifest is not an artifact manifest (line {line}, column {column})")
+    })?;
     let [layer] = &*manifest.layers else {
         return Err(format!("it has {} layers; a module has one", manifest.layers.len()));
     };

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::access::{Access, RegistryFault, WAIT_MAX};
 use super::artifact::{self, Described, MANIFEST_TYPE};
 use super::reference::Reference;
-use super::session::Session;
+use super::session::{Kind, Session};
 use super::store::{Module, Store};
 
 /// A manifest; a module's has a few hundred bytes.
@@ -95,14 +95,14 @@ pub fn pull(from: &Reference, store: &Store, access: Access) -> Result<Pulled, R
 /// Returns the manifest's digest.
 async fn fetch(from: &Reference, store: &Store, access: Access) -> Result<String, RegistryFault> {
     let mut session = Session::open(from, access)?;
-    let manifest = session.download(&format!("manifests/{}", from.name()), MANIFEST_BYTES_MAX).await?;
+    let manifest =
+        session.download(Kind::Manifest, &format!("manifests/{}", from.name()), MANIFEST_BYTES_MAX).await?;
     let digest = hex::encode(Sha256::digest(&manifest));
     if let Some(wanted) = from.digest() {
         same(from, wanted, &digest)?;
     }
-    let layer =
-        artifact::read(&manifest).map_err(|why| RegistryFault::NoModule { place: from.to_string(), why })?;
-    let module = session.download(&format!("blobs/sha256:{}", layer.digest), layer.bytes).await?;
+    let layer = artifact::read(&manifest).map_err(|why| session.no_module(&why))?;
+    let module = session.download(Kind::Blob, &format!("blobs/sha256:{}", layer.digest), layer.bytes).await?;
     same(from, &layer.digest, &hex::encode(Sha256::digest(&module)))?;
     store.put(&module)?;
     store.put(&manifest)?;

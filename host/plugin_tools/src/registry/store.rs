@@ -1,6 +1,6 @@
 //! Fetched modules, by digest: a folder whose files are named by the digest of their content, verified on every read.
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -54,12 +54,11 @@ impl Store {
 
     fn get(&self, digest: &str) -> Result<Option<Vec<u8>>, StoreFault> {
         let path = self.path(digest);
-        let mut bytes = Vec::new();
-        match fs::File::open(&path).and_then(|file| file.take(MODULE_BYTES_MAX + 1).read_to_end(&mut bytes)) {
-            Ok(_) => {}
+        let bytes = match watchbell_outside::read(&path, MODULE_BYTES_MAX).map_err(io::Error::from) {
+            Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(StoreFault::Read { path, source }),
-        }
+        };
         Ok((hex::encode(Sha256::digest(&bytes)) == digest).then_some(bytes))
     }
 

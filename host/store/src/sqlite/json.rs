@@ -7,7 +7,7 @@ use watchbell_pipeline::record::{
     EpisodeId, Failure, LastSignal, Later, LaterEvent, Notified, RunSummary, SeenSignal,
 };
 use watchbell_pipeline::spec::{DestinationName, RuleName, Step, StepId};
-use watchbell_pipeline::text::Text;
+use watchbell_text::Text;
 
 use super::names::{cause, severity, wording, wording_name};
 
@@ -115,7 +115,7 @@ pub(crate) struct IntentForm {
 }
 
 impl Exact {
-    fn of(value: f64) -> Self {
+    pub(crate) fn of(value: f64) -> Self {
         Self(format!("{value:?}"))
     }
 
@@ -124,7 +124,7 @@ impl Exact {
     }
 }
 
-fn read_exact(form: Option<Exact>) -> Option<Option<f64>> {
+pub(crate) fn read_exact(form: Option<Exact>) -> Option<Option<f64>> {
     form.map_or(Some(None), |exact| exact.value().map(Some))
 }
 

@@ -17,11 +17,13 @@ pub(crate) fn ending_name(ending: Ending) -> &'static str {
         Ending::Cleared => "cleared",
         Ending::Lapsed => "lapsed",
         Ending::RuleEnded => "rule-ended",
+        Ending::WithinLimit => "within-limit",
     }
 }
 
 pub(crate) fn ending(name: &str) -> Option<Ending> {
-    [Ending::Cleared, Ending::Lapsed, Ending::RuleEnded].into_iter().find(|it| ending_name(*it) == name)
+    let all = [Ending::Cleared, Ending::Lapsed, Ending::RuleEnded, Ending::WithinLimit];
+    all.into_iter().find(|it| ending_name(*it) == name)
 }
 
 pub(crate) fn gap_reason_name(reason: GapReason) -> &'static str {
@@ -41,13 +43,17 @@ pub(crate) fn wording_name(wording: Wording) -> &'static str {
     match wording {
         Wording::Rule => "rule",
         Wording::RuleEnded => "rule-ended",
+        Wording::BeforeStore => "before-store",
         Wording::Gap => "gap",
         Wording::Edited => "edited",
+        Wording::Overflow => "overflow",
+        Wording::Backlog => "backlog",
     }
 }
 
 pub(crate) fn wording(name: &str) -> Option<Wording> {
-    let all = [Wording::Rule, Wording::RuleEnded, Wording::Gap, Wording::Edited];
+    use Wording::{Backlog, BeforeStore, Edited, Gap, Overflow, Rule, RuleEnded};
+    let all = [Rule, RuleEnded, BeforeStore, Gap, Edited, Overflow, Backlog];
     all.into_iter().find(|it| wording_name(*it) == name)
 }
 

@@ -9,7 +9,7 @@ use watchbell_pipeline::spec::RuleName;
 
 use super::lock::{self, beside};
 use super::open_error::OpenError;
-use super::place::Place;
+use super::place::{self, Place};
 
 /// `WBEL`, in the file's header, as shown by `file store.db` and SQLite tools.
 const APPLICATION_ID: i32 = 0x5742_454c;
@@ -22,6 +22,7 @@ const LAYOUTS: &[Step] = &[
     Step { sql: include_str!("layout-4.sql"), then: None },
     Step { sql: include_str!("layout-5.sql"), then: Some(spread_rules) },
     Step { sql: include_str!("layout-6.sql"), then: None },
+    Step { sql: include_str!("layout-7.sql"), then: None },
 ];
 
 /// Upgrades one layout to the next.
@@ -42,7 +43,7 @@ const PROBE_BYTES: i32 = 64 << 10;
 
 pub(crate) struct Opened {
     pub(crate) db: Connection,
-    pub(crate) lock: File,
+    pub(crate) locks: [File; 2],
     pub(crate) is_new: bool,
     pub(crate) file: Place,
 }
@@ -58,9 +59,13 @@ pub(crate) fn open(path: &Path, bytes_max: u64) -> Result<Opened, OpenError> {
     if is_new {
         create(path)?;
     }
+    let unreadable = |error: io::Error| OpenError::Failed { store: path.to_owned(), source: error.into() };
     // Read before SQLite opens the file, so that a file that replaces it in between is noticed.
-    let file = Place::of(path)
-        .map_err(|error| OpenError::Failed { store: path.to_owned(), source: error.into() })?;
+    let file = Place::of(path).map_err(unreadable)?;
+    if let names @ 2.. = place::names(&fs::metadata(path).map_err(unreadable)?) {
+        return Err(OpenError::Linked { store: path.to_owned(), names });
+    }
+    let locks = [lock, lock::take_file(path)?];
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut db = Connection::open_with_flags(path, flags).map_err(failed)?;
     let layout = identify(path, &db)?;
@@ -76,7 +81,9 @@ pub(crate) fn open(path: &Path, bytes_max: u64) -> Result<Opened, OpenError> {
     settle(&db, bytes_max).map_err(failed)?;
     migrate(&mut db, layout).map_err(failed)?;
     probe(&db).map_err(failed)?;
-    Ok(Opened { db, lock, is_new, file })
+    // The probe was written to the log, so the log exists.
+    let file = file.with_log(path).map_err(unreadable)?;
+    Ok(Opened { db, locks, is_new, file })
 }
 
 pub(crate) fn open_read_only(path: &Path) -> Result<Connection, OpenError> {

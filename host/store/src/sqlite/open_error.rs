@@ -9,6 +9,9 @@ pub enum OpenError {
     #[error("the store `{}` is in use by {}: stop that host, or give this one a store of its own",
             store.display(), Holder(*holder))]
     Locked { store: PathBuf, holder: Option<u32> },
+    #[error("the store `{0}` has {names} names (hard links), and a host by another name would not notice this one: \
+             remove the others (`find DIRECTORY -samefile {0}` lists them)", store.display())]
+    Linked { store: PathBuf, names: u64 },
     #[error("the store `{0}` is a directory: name a file in it, for example `{0}/watchbell.db`", store.display())]
     Directory { store: PathBuf },
     #[error("cannot write `{}`, which the store `{}` needs: give the host's user write access to that directory",

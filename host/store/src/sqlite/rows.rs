@@ -89,6 +89,7 @@ impl FromRow for RuleRecord {
             priming,
             seen: json(row, "seen")?,
             later: json_or_null(row, "later")?.unwrap_or_default(),
+            overflow: json_or_null(row, "overflow")?.unwrap_or_default(),
             committed_at: time(row, "committed_at")?,
             last_run: json_or_null(row, "last_run")?,
             failure: json_or_null(row, "failure")?,

@@ -1,7 +1,7 @@
 use rusqlite::{Connection, OptionalExtension, Result, named_params, params};
 use watchbell_pipeline::record::{
     BundleRef, Command, CommandRecord, Commit, Delivery, EpisodeId, EpisodeRecord, GapRecord, IntentRecord,
-    Later, Level, NotifierCommit, Owned, PartitionCommit, PartitionId, Phase, Position, RuleRecord,
+    Later, Level, NotifierCommit, Overflow, Owned, PartitionCommit, PartitionId, Phase, Position, RuleRecord,
     TransitionRecord,
 };
 use watchbell_pipeline::spec::RuleName;
@@ -155,10 +155,10 @@ fn rule(db: &Connection, partition: PartitionId, rule: &RuleRecord) -> Result<()
     let mut statement = db.prepare_cached(
         "INSERT OR REPLACE INTO rules (name, partition, meaning, cursor, state_settled, state_version,
            priming_reached, priming_until, seen, committed_at, last_run, failure, format, off_since, later,
-           final_before, gap_announced)
+           final_before, gap_announced, overflow)
          VALUES (:name, :partition, :meaning, :cursor, :state_settled, :state_version,
            :priming_reached, :priming_until, :seen, :committed_at, :last_run, :failure, :format, :off_since, :later,
-           :final_before, :gap_announced)",
+           :final_before, :gap_announced, :overflow)",
     )?;
     statement.execute(named_params! {
         ":name": rule.rule.0,
@@ -177,6 +177,7 @@ fn rule(db: &Connection, partition: PartitionId, rule: &RuleRecord) -> Result<()
         ":gap_announced": rule.gap_announced,
         ":off_since": rule.off_since.map(|at| at.0),
         ":final_before": rule.final_before.0,
+        ":overflow": (rule.overflow != Overflow::default()).then(|| json(&rule.overflow)).transpose()?,
         ":later": (rule.later != Later::default()).then(|| json(&rule.later)).transpose()?,
     })?;
     match &rule.state {

@@ -145,6 +145,46 @@ fn a_store_that_is_taken_away_while_it_is_open_is_no_beginning() {
     assert_eq!(refusals(&mut store, folder.path()), gone("emptied"));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_store_with_a_second_name_refuses_until_the_name_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let mut store = Sqlite::open(&path).unwrap();
+    let mine = store.take_partition(PARTITION, &host("a"), None).unwrap().tenure;
+    store.check().unwrap();
+    let other = folder.path().join("other.db");
+    fs::hard_link(&path, &other).unwrap();
+    let told = refusals(&mut store, folder.path());
+    assert!(
+        told.iter().all(|told| told.starts_with("the store `DIR/store.db` has 2 names (hard links)")),
+        "{told:?}"
+    );
+    assert!(matches!(store.check(), Err(StoreError::Linked { names: 2, .. })));
+    fs::remove_file(&other).unwrap();
+    store.check().unwrap();
+    assert_eq!(store.commit(&of_partition(1, partition(mine))).unwrap(), []);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_store_whose_log_is_removed_refuses_and_loses_nothing_at_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, log) = (folder.path().join("store.db"), folder.path().join("store.db-wal"));
+    let mut store = Sqlite::open(&path).unwrap();
+    let mine = store.take_partition(PARTITION, &host("a"), None).unwrap().tenure;
+    let kept = PartitionCommit { rules: vec![rule("spike", 60)], ..partition(mine) };
+    assert_eq!(store.commit(&of_partition(1, kept)).unwrap(), []);
+    fs::remove_file(&log).unwrap();
+    let told = refusals(&mut store, folder.path());
+    let expected = "the log `DIR/store.db-wal` of the store `DIR/store.db` was removed or replaced";
+    assert!(told.iter().all(|told| told.starts_with(expected)), "{told:?}");
+    assert!(matches!(store.check(), Err(StoreError::LogGone { .. })));
+    drop(store);
+    let found = Sqlite::open(&path).unwrap().take_partition(PARTITION, &host("a"), None).unwrap();
+    assert_eq!(found.rules, [rule("spike", 60)]);
+}
+
 #[test]
 fn a_backup_put_in_its_place_went_back() {
     let folder = tempfile::tempdir().unwrap();

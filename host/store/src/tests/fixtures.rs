@@ -1,13 +1,13 @@
 use watchbell_contract::{Cause, Duration, Label, Range, RecordedCall, Severity, Timestamp};
 use watchbell_pipeline::message::{Message, Wording};
 use watchbell_pipeline::record::{
-    BundleRef, Change, Command, CommandId, CommandRecord, Commit, Delivery, EpisodeId, EpisodeRecord,
-    Failure, GapReason, GapRecord, HostId, IntentId, IntentRecord, LastSignal, Later, LaterEvent, Level,
-    Nonce, Notified, NotifierCommit, PartitionCommit, PartitionId, Phase, Position, RuleRecord, RunSummary,
-    SeenSignal, StateRecord, Tenure, TransitionRecord,
+    BundleRef, Change, Command, CommandId, CommandRecord, Commit, CountedKey, Delivery, EpisodeId,
+    EpisodeRecord, Failure, GapReason, GapRecord, HostId, IntentId, IntentRecord, LastSignal, Later,
+    LaterEvent, Level, NamedKey, Nonce, Notified, NotifierCommit, Overflow, PartitionCommit, PartitionId,
+    Phase, Position, RuleRecord, RunSummary, SeenSignal, StateRecord, Tenure, TransitionRecord,
 };
 use watchbell_pipeline::spec::{DestinationName, Meaning, RuleName, StepId};
-use watchbell_pipeline::text::Text;
+use watchbell_text::Text;
 
 pub(crate) const PARTITION: PartitionId = PartitionId(3);
 pub(crate) const OTHER: PartitionId = PartitionId(15);
@@ -84,6 +84,22 @@ pub(crate) fn rule(name: &str, cursor: i64) -> RuleRecord {
         later: Later {
             events: vec![LaterEvent { labels: labels(), last: episode("later", Phase::Active).last }],
             more: u64::try_from(cursor % 3).unwrap_or(0),
+        },
+        overflow: Overflow {
+            waiting: vec![level("waiting").1],
+            counted: [(
+                u64::MAX,
+                CountedKey { last_at: Timestamp(cursor - 3), until: Timestamp(cursor + 3) },
+            )]
+            .into(),
+            named: vec![NamedKey {
+                labels: labels(),
+                severity: Severity::Critical,
+                value: Some(f64::INFINITY),
+            }],
+            uncounted_until: (cursor % 2 == 0).then_some(Timestamp(i64::MAX)),
+            passed: u64::MAX,
+            announced: u64::try_from(cursor % 5).unwrap_or(0),
         },
         committed_at: Some(Timestamp(cursor + 10)),
         last_run: Some(RunSummary {

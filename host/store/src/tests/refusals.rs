@@ -1,4 +1,4 @@
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
@@ -67,6 +67,46 @@ fn a_store_that_is_in_use() {
         )
     );
     drop(_held);
+    Sqlite::open(&path).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_store_in_use_is_known_by_whatever_name_it_is_reached() {
+    let (folder, path) = folder();
+    let held = Sqlite::open(&path).unwrap();
+    let other = folder.path().join("other.db");
+    std::os::unix::fs::symlink(&path, &other).unwrap();
+    let said = refusal(folder.path(), Sqlite::open(&other));
+    let expected = format!("the store `DIR/other.db` is in use by process {}: ", std::process::id());
+    assert!(said.starts_with(&expected), "{said}");
+    fs::remove_file(&other).unwrap();
+
+    // By a hard link it would have another log, and two hosts would damage it.
+    fs::hard_link(&path, &other).unwrap();
+    let linked = "the store `DIR/other.db` has 2 names (hard links), and a host by another name would not notice this one: \
+                  remove the others (`find DIRECTORY -samefile DIR/other.db` lists them)";
+    assert_eq!(refusal(folder.path(), Sqlite::open(&other)), linked);
+    drop(held);
+    assert_eq!(refusal(folder.path(), Sqlite::open(&other)), linked);
+    fs::remove_file(&other).unwrap();
+    Sqlite::open(&path).unwrap();
+}
+
+/// A mount of the file alone has another folder, and so another lock file: what then counts is the file itself.
+#[cfg(unix)]
+#[test]
+fn a_store_that_another_program_has_locked() {
+    let (folder, path) = folder();
+    drop(Sqlite::open(&path).unwrap());
+    let other = File::open(&path).unwrap();
+    other.try_lock().unwrap();
+    let said = refusal(folder.path(), Sqlite::open(&path));
+    assert_eq!(
+        said,
+        "the store `DIR/store.db` is in use by another process: stop that host, or give this one a store of its own"
+    );
+    drop(other);
     Sqlite::open(&path).unwrap();
 }
 
@@ -182,8 +222,8 @@ fn a_store_that_was_cut_off() {
 #[test]
 fn a_store_from_a_newer_version() {
     let (folder, path) = filled();
-    Connection::open(&path).unwrap().pragma_update(None, "user_version", 7).unwrap();
-    let expected = "the store `DIR/store.db` has layout 7, but this version supports layouts up to 6: run the version \
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 8).unwrap();
+    let expected = "the store `DIR/store.db` has layout 8, but this version supports layouts up to 7: run the version \
                     that wrote it, or a later one";
     assert_eq!(refusal(folder.path(), Sqlite::open(&path)), expected);
     let error = Sqlite::open_reader(&path).unwrap_err();

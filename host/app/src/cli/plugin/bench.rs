@@ -8,7 +8,7 @@ use watchbell_contract::{Call, Context, Rows, Timestamp, Window};
 use watchbell_sandbox::{Limits, RuleModule, RuleRun, RunError};
 
 use super::super::args::BenchPlugin;
-use super::super::{Failure, plain, print};
+use super::super::{Failure, json, plain, print};
 use super::look::Module;
 use super::rows::Recipe;
 use super::{sandbox, size};
@@ -51,7 +51,7 @@ pub(super) fn bench(args: &BenchPlugin) -> Result<(), Failure> {
     let empty = course.empty()?;
     let runs: Vec<Measured> = (0..args.runs).map(|_| course.run()).collect::<Result<_, _>>()?;
     if args.json {
-        return print(&serde_json::to_string_pretty(&report(args, &empty, &runs))?);
+        return json(&report(args, &empty, &runs));
     }
     print(&told(args, &rule, &empty, &runs))
 }

@@ -7,7 +7,7 @@ use watchbell_sandbox::{CaseRunner, RuleModule};
 use watchbell_sdk::testing::case::ORIGIN;
 use watchbell_sdk::testing::{Case, Outcome};
 
-use super::super::{Failure, GREEN, paint, plain, print};
+use super::super::{Colour, Failure, paint, plain, print};
 use super::golden::{self, Ran};
 use crate::testing::bless::{Refused, rewrite};
 
@@ -63,7 +63,7 @@ pub(super) fn hold(rule: &RuleModule, folder: &Path, strictness: Strictness) -> 
         both_ways(&cases, folder)?;
     }
     golden::compare(rule.about(), folder, &ran, strictness.bless)?;
-    let ok = paint("ok", GREEN, &std::io::stdout());
+    let ok = paint("ok", Colour::Green);
     print(&format!("{ok}: cases on the component: {} passed", cases.len()))
 }
 
@@ -120,7 +120,7 @@ fn bless<'c>(read: &'c [(&PathBuf, Vec<Case>)], ran: &[Ran<'_>]) -> Result<BTree
             }
         }
         if !edits.is_empty() && rewrite(file, &edits, &mut refused)? {
-            print(&format!("blessed: {}", file.display()))?;
+            print(&format!("blessed: {}", plain(&file.display().to_string())))?;
         }
     }
     if !refused.is_empty() {

@@ -11,9 +11,10 @@ use sha2::{Digest, Sha256};
 use watchbell_contract::About;
 use watchbell_sdk::testing::{Case, Outcome};
 
-use super::super::{Failure, print};
+use super::super::{Failure, plain, print};
 
 const FILE: &str = "state.golden.json";
+const FILE_BYTES_MAX: u64 = 16 << 20;
 
 /// A case that ran.
 pub(super) struct Ran<'c> {
@@ -43,7 +44,9 @@ pub(super) fn compare(about: &About, folder: &Path, ran: &[Ran<'_>], bless: bool
     }
     let path = folder.join(FILE);
     let now = Golden::of(about, ran);
-    let before: Option<Golden> = match fs::read_to_string(&path) {
+    let before: Option<Golden> = match watchbell_outside::read_text(&path, FILE_BYTES_MAX)
+        .map_err(std::io::Error::from)
+    {
         Ok(text) => Some(
             serde_json::from_str(&text)
                 .with_context(|| format!("`{}` is not valid: delete it", path.display()))?,
@@ -57,7 +60,7 @@ pub(super) fn compare(about: &About, folder: &Path, ran: &[Ran<'_>], bless: bool
     if before.as_ref() != Some(&now) {
         let text = serde_json::to_string_pretty(&now)? + "\n";
         fs::write(&path, text).with_context(|| format!("cannot write `{}`", path.display()))?;
-        print(&format!("written: {}", path.display()))?;
+        print(&format!("written: {}", plain(&path.display().to_string())))?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::super::place::catalog;
-use super::super::{Failure, GREEN, paint, plain, print};
+use super::super::{Colour, Failure, json, paint, plain, print};
 use super::look::{Module, format_name};
 use super::{sandbox, size};
 
@@ -23,20 +23,20 @@ pub(super) fn check(file: &Path, as_json: bool) -> Result<(), Failure> {
             "bytes": inspection.bytes, "sdk": inspection.sdk, "imports": inspection.imports,
             "exports": inspection.exports, "params_schema": schema,
         });
-        print(&serde_json::to_string_pretty(&report)?)?;
+        json(&report)?;
         return if misuses.is_empty() { Ok(()) } else { Err(Failure::Told) };
     }
     if !misuses.is_empty() {
         return Err(Failure::Faults(anyhow::anyhow!("{}: {}", file.display(), misuses.join("; "))));
     }
-    let ok = paint("ok", GREEN, &std::io::stdout());
+    let ok = paint("ok", Colour::Green);
     print(&format!("{ok}: {what}\n{}", ports(&module)))
 }
 
 pub(super) fn inspect(file: &Path, as_json: bool) -> Result<(), Failure> {
     let module = Module::read(file, &sandbox()?)?;
     if as_json {
-        return print(&serde_json::to_string_pretty(&module.report())?);
+        return json(&module.report());
     }
     let mut text = format!("{}\n{}\n", plain(&module.sentence()), ports(&module));
     text.push_str(&format!("  contract {}\n", plain(&module.inspection().contract)));
@@ -126,11 +126,11 @@ pub(super) fn list(as_json: bool) -> Result<(), Failure> {
     let modules: Vec<Module> = rules.chain(catalog.alerter_modules().cloned().map(Module::Alerter)).collect();
     if as_json {
         let reports: Vec<Value> = modules.iter().map(Module::report).collect();
-        return print(&serde_json::to_string_pretty(&reports)?);
+        return json(&reports);
     }
     let mut lines = Vec::new();
     let mut line = |kind: &str, name: &str, version: &str, summary: &str| {
-        lines.push(format!("{kind:<8} {name:<22} {version:<8} {summary}"));
+        lines.push(format!("{kind:<8} {:<22} {version:<8} {}", plain(name), plain(summary)));
     };
     for module in &modules {
         match module {

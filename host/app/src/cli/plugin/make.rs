@@ -8,7 +8,7 @@ use watchbell_sandbox::Sandbox;
 use watchbell_sdk::testing::Case;
 
 use super::super::args::{NewPlugin, PluginKind, PluginLanguage};
-use super::super::{Failure, GREEN, paint, plain, print};
+use super::super::{Colour, Failure, block, note, paint, plain, print};
 use super::cases::{self, Strictness};
 use super::look::Module;
 use super::{progress_reporter, sandbox, size};
@@ -26,7 +26,7 @@ pub(super) fn new(args: &NewPlugin) -> Result<(), Failure> {
     };
     let folder = PathBuf::from(name.as_str());
     let files = plugin_tools::create(&folder, &name, kind, language, sdk.as_ref())?;
-    let ok = paint("ok", GREEN, &std::io::stdout());
+    let ok = paint("ok", Colour::Green);
     let listed: Vec<String> = files.iter().map(|file| format!("  {name}/{file}")).collect();
     print(&format!(
         "{ok}: {} files\n{}\n\nnext:\n  cd {name}\n  watchbell plugin test\n  watchbell plugin build",
@@ -39,11 +39,11 @@ pub(super) fn build(folder: &Path) -> Result<(), Failure> {
     let project = Project::open(folder, &mut progress_reporter())?;
     let built = built(&project, &sandbox()?)?;
     let inspection = built.module.inspection();
-    let ok = paint("ok", GREEN, &std::io::stdout());
+    let ok = paint("ok", Colour::Green);
     print(&format!(
         "{ok}: {}\n  file     {}{}\n  size     {}\n  sha256   {}",
         plain(&built.module.sentence()),
-        built.file.display(),
+        plain(&built.file.display().to_string()),
         if built.is_unchanged { " (its sources have not changed)" } else { "" },
         size(inspection.bytes),
         inspection.digest
@@ -60,7 +60,7 @@ struct Built {
 fn built(project: &Project, sandbox: &Sandbox) -> Result<Built, Failure> {
     let built = plugin_tools::build(project, &mut progress_reporter())?;
     for warning in &built.warnings {
-        eprintln!("warning: {warning}");
+        note(&format!("warning: {}", block(warning)));
     }
     let module = Module::load(&project.name, &built.bytes, sandbox)?;
     // A module that loads but cannot work does not count as built.
@@ -80,10 +80,10 @@ fn built(project: &Project, sandbox: &Sandbox) -> Result<Built, Failure> {
 pub(super) fn test(folder: &Path, strictness: Strictness) -> Result<(), Failure> {
     let project = Project::open(folder, &mut progress_reporter())?;
     match plugin_tools::test(&project, &mut progress_reporter()) {
-        Ok(native) => print(&format!("{}: {native}", paint("ok", GREEN, &std::io::stdout())))?,
+        Ok(native) => print(&format!("{}: {}", paint("ok", Colour::Green), block(&native)))?,
         // They may run the very cases that are to be blessed.
         Err(fault) if strictness.bless => {
-            print(&format!("the project's own tests do not pass yet: {fault}"))?
+            print(&block(&format!("the project's own tests do not pass yet: {fault}")))?
         }
         Err(fault) => return Err(fault.into()),
     }
@@ -96,6 +96,6 @@ pub(super) fn test(folder: &Path, strictness: Strictness) -> Result<(), Failure>
         _ if has_cases => {
             Err(anyhow!("`{}` holds cases, but only rules have cases: remove them", folder.display()).into())
         }
-        _ => print(&format!("{}: the component loads", paint("ok", GREEN, &std::io::stdout()))),
+        _ => print(&format!("{}: the component loads", paint("ok", Colour::Green))),
     }
 }

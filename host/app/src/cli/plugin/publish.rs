@@ -6,7 +6,7 @@ use anyhow::{Context, anyhow};
 use watchbell_plugin_tools::registry::{self, Access, Parcel, Reference, Store};
 use watchbell_plugin_tools::signature::{self, SigningKey};
 
-use super::super::{Failure, GREEN, paint, print};
+use super::super::{Colour, Failure, paint, plain, print};
 use super::look::Module;
 use super::{sandbox, size};
 
@@ -19,8 +19,8 @@ pub(super) fn sign(file: &Path, key: &Path) -> Result<(), Failure> {
     let beside = signature::beside(file);
     fs::write(&beside, format!("{signatures}\n"))
         .with_context(|| format!("cannot write `{}`", beside.display()))?;
-    let ok = paint("ok", GREEN, &std::io::stdout());
-    print(&format!("{ok}: {}\n  key      {}", beside.display(), key.public()))
+    let ok = paint("ok", Colour::Green);
+    print(&format!("{ok}: {}\n  key      {}", plain(&beside.display().to_string()), key.public()))
 }
 
 /// Adds a signature, unless this key has already signed the module.
@@ -92,8 +92,8 @@ fn tell(
     bytes: usize,
     signers: &[String],
 ) -> Result<(), Failure> {
-    let ok = paint("ok", GREEN, &std::io::stdout());
-    let signed = if signers.is_empty() { "no".to_owned() } else { signers.join(", ") };
+    let ok = paint("ok", Colour::Green);
+    let signed = if signers.is_empty() { "no".to_owned() } else { plain(&signers.join(", ")) };
     // Everything here was parsed or computed; nothing is printed as the registry sent it.
     print(&format!(
         "{ok}: {named}\n  use      {pinned}\n  sha256   {digest}\n  size     {}\n  signed   {signed}",

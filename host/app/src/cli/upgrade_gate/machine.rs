@@ -2,8 +2,8 @@
 use serde_json::{Value, json};
 use watchbell_gate::{Candidate, Finding, Judged, Order, Outcome, Standing, Verdict};
 
-pub(super) fn verdict(verdict: &Verdict) -> String {
-    pretty(&json!({
+pub(super) fn verdict(verdict: &Verdict) -> Value {
+    json!({
         "outcome": verdict.outcome.word(),
         "exit_code": verdict.outcome.exit_code(),
         "cluster": verdict.cluster,
@@ -12,16 +12,16 @@ pub(super) fn verdict(verdict: &Verdict) -> String {
         "took_ms": verdict.took.millis(),
         "findings": verdict.findings.iter().map(finding).collect::<Vec<_>>(),
         "shards": verdict.shards.iter().map(shard).collect::<Vec<_>>(),
-    }))
+    })
 }
 
 /// Says that it is the caller's turn; the verdict is a separate document.
-pub(super) fn ready(text: &str) -> String {
-    pretty(&json!({ "outcome": "ready", "what": text }))
+pub(super) fn ready(text: &str) -> Value {
+    json!({ "outcome": "ready", "what": text })
 }
 
-pub(super) fn order(order: &Order, outcome: Outcome, objections: &[Finding]) -> String {
-    pretty(&json!({
+pub(super) fn order(order: &Order, outcome: Outcome, objections: &[Finding]) -> Value {
+    json!({
         "outcome": outcome.word(),
         "exit_code": outcome.exit_code(),
         "target": order.target.to_string(),
@@ -30,11 +30,11 @@ pub(super) fn order(order: &Order, outcome: Outcome, objections: &[Finding]) -> 
         "next": order.next().map(|next| &next.name),
         "nodes": order.candidates.iter().map(candidate).collect::<Vec<_>>(),
         "findings": objections.iter().map(finding).collect::<Vec<_>>(),
-    }))
+    })
 }
 
-pub(super) fn put_back(outcome: Outcome, undone: &[String]) -> String {
-    pretty(&json!({ "outcome": outcome.word(), "exit_code": outcome.exit_code(), "undone": undone }))
+pub(super) fn put_back(outcome: Outcome, undone: &[String]) -> Value {
+    json!({ "outcome": outcome.word(), "exit_code": outcome.exit_code(), "undone": undone })
 }
 
 fn candidate(candidate: &Candidate) -> Value {
@@ -79,8 +79,4 @@ fn shard(judged: &Judged) -> Value {
         "why": why,
         "rows": rows.collect::<Vec<_>>(),
     })
-}
-
-fn pretty(value: &Value) -> String {
-    format!("{value:#}")
 }

@@ -5,7 +5,7 @@ use watchbell_gate::{Candidate, Facts, Finding, Leftovers, Order, Outcome, Stand
 
 use super::args::UpgradeGate;
 use super::{machine, people, shell};
-use crate::cli::{BOLD, GREEN, RED, paint, plain};
+use crate::cli::{Colour, Terminal, paint, plain};
 
 /// How often to repeat requests whose responses are from different moments.
 const LOOKS_MAX: usize = 5;
@@ -25,35 +25,34 @@ pub(super) async fn next(args: &UpgradeGate, cluster: &Cluster) -> anyhow::Resul
         true => Outcome::NotSafe,
         false => Outcome::Safe,
     };
-    super::print(&match args.json {
-        true => machine::order(&order, outcome, &objections),
-        false => told(&order, args.node.as_deref(), &objections),
-    })?;
+    match args.json {
+        true => Terminal::out().json(&machine::order(&order, outcome, &objections))?,
+        false => Terminal::out().print(&told(&order, args.node.as_deref(), &objections))?,
+    }
     Ok(outcome)
 }
 
 fn told(order: &Order, asked: Option<&str>, objections: &[Finding]) -> String {
-    let out = std::io::stdout();
     let mut text = String::new();
     match (asked, order.next()) {
         (Some(name), _) if objections.iter().any(|finding| finding.stand > Stand::Note) => {
-            text.push_str(&format!("{} {} must not be next\n", paint("not safe:", RED, &out), plain(name)));
+            text.push_str(&format!("{} {} must not be next\n", paint("not safe:", Colour::Red), plain(name)));
         }
         (Some(name), _) => {
-            text.push_str(&format!("{} {} may be next\n", paint("safe:", GREEN, &out), plain(name)))
+            text.push_str(&format!("{} {} may be next\n", paint("safe:", Colour::Green), plain(name)))
         }
         (None, _) if order.is_done() => {
             text.push_str(&format!("every node is upgraded to {}\n", order.target))
         }
         (None, Some(next)) => {
-            text.push_str(&format!("next: {}\n", paint(&plain(&next.name), BOLD, &out)));
+            text.push_str(&format!("next: {}\n", paint(&plain(&next.name), Colour::Bold)));
         }
         (None, None) => {
-            text.push_str(&format!("{} no node may be replaced now\n", paint("not safe:", RED, &out)))
+            text.push_str(&format!("{} no node may be replaced now\n", paint("not safe:", Colour::Red)))
         }
     }
     for finding in objections {
-        text.push_str(&people::finding(finding, &out));
+        text.push_str(&people::finding(finding));
     }
     if order.uniform {
         let target = order.target;
@@ -62,7 +61,7 @@ fn told(order: &Order, asked: Option<&str>, objections: &[Finding]) -> String {
     for (place, candidate) in order.candidates.iter().enumerate() {
         text.push_str(&line(place + 1, candidate));
         for finding in &candidate.hindrances {
-            text.push_str(&people::finding(finding, &out));
+            text.push_str(&people::finding(finding));
         }
     }
     text
@@ -85,11 +84,10 @@ pub(super) async fn put_back(args: &UpgradeGate, cluster: &Cluster) -> anyhow::R
                 true => "there is nothing to undo".to_owned(),
                 false => undone.join("\n"),
             };
-            super::print(&if args.json {
-                machine::put_back(Outcome::Safe, &undone)
-            } else {
-                plain_lines(&text)
-            })?;
+            match args.json {
+                true => Terminal::out().json(&machine::put_back(Outcome::Safe, &undone))?,
+                false => Terminal::out().print(&plain_lines(&text))?,
+            }
             return Ok(Outcome::Safe);
         };
         let undo = leftover.undo(&facts.settings);

@@ -1,32 +1,29 @@
-use std::io::IsTerminal;
-
 use watchbell_gate::{Finding, Judged, Outcome, Row, RowVerdict, Stand, Verdict};
 
 use super::args::{Until, UpgradeGate};
 use super::progress::seconds;
-use crate::cli::{BOLD, GREEN, RED, YELLOW, paint, plain};
+use crate::cli::{Colour, paint, plain};
 
 /// The maximum number of lines of the table; JSON has all.
 const ROWS_MAX: usize = 60;
 
 pub(super) fn verdict(args: &UpgradeGate, verdict: &Verdict) -> String {
-    let out = std::io::stdout();
     let (word, colour) = match verdict.outcome {
-        Outcome::Safe => ("safe", GREEN),
-        Outcome::NotSafe => ("not safe", RED),
-        Outcome::CouldNotTell => ("could not tell", YELLOW),
-        Outcome::TimedOut => ("timed out", YELLOW),
+        Outcome::Safe => ("safe", Colour::Green),
+        Outcome::NotSafe => ("not safe", Colour::Red),
+        Outcome::CouldNotTell => ("could not tell", Colour::Yellow),
+        Outcome::TimedOut => ("timed out", Colour::Yellow),
     };
-    let mut text = format!("{} {}", paint(&format!("{word}:"), colour, &out), sentence(args, verdict));
+    let mut text = format!("{} {}", paint(&format!("{word}:"), colour), sentence(args, verdict));
     if let (Some(cluster), Some(status)) = (&verdict.cluster, verdict.status) {
         let cluster = plain(cluster);
         text.push_str(&format!(" (cluster {cluster}, {}, after {})", status.word(), seconds(verdict.took)));
     }
     text.push('\n');
     for finding in &verdict.findings {
-        text.push_str(&self::finding(finding, &out));
+        text.push_str(&self::finding(finding));
     }
-    text.push_str(&table(&verdict.shards, &out));
+    text.push_str(&table(&verdict.shards));
     text
 }
 
@@ -49,22 +46,22 @@ fn sentence(args: &UpgradeGate, verdict: &Verdict) -> String {
     }
 }
 
-pub(super) fn finding(finding: &Finding, out: &impl IsTerminal) -> String {
+pub(super) fn finding(finding: &Finding) -> String {
     let (word, colour) = match finding.stand {
-        Stand::Stop => ("stop", RED),
-        Stand::Unknown => ("unknown", YELLOW),
-        Stand::Wait => ("wait", YELLOW),
-        Stand::Note => ("note", BOLD),
+        Stand::Stop => ("stop", Colour::Red),
+        Stand::Unknown => ("unknown", Colour::Yellow),
+        Stand::Wait => ("wait", Colour::Yellow),
+        Stand::Note => ("note", Colour::Bold),
     };
     let pad = " ".repeat(9 - word.len());
-    let mut text = format!("  {}{pad}{}\n", paint(word, colour, out), plain(&finding.what));
+    let mut text = format!("  {}{pad}{}\n", paint(word, colour), plain(&finding.what));
     if let Some(help) = &finding.help {
         text.push_str(&format!("           hint: {}\n", plain(help)));
     }
     text
 }
 
-fn table(shards: &[Judged], out: &impl IsTerminal) -> String {
+fn table(shards: &[Judged]) -> String {
     let mut rows: Vec<(&Judged, &Row)> =
         shards.iter().flat_map(|one| one.rows.iter().map(move |row| (one, row))).collect();
     if rows.is_empty() {
@@ -95,14 +92,14 @@ fn table(shards: &[Judged], out: &impl IsTerminal) -> String {
     let line = |cells: [&str; 4]| -> String {
         cells.iter().zip(&widths).map(|(cell, width)| format!("  {cell:width$}")).collect()
     };
-    let mut text = format!("\n{}\n", paint(&format!("{}  verdict", line(heads)), BOLD, out));
+    let mut text = format!("\n{}\n", paint(&format!("{}  verdict", line(heads)), Colour::Bold));
     for (cells, (_, row)) in cells.iter().zip(&rows) {
         let colour = match row.verdict {
-            RowVerdict::Allowed => GREEN,
-            RowVerdict::Waiting | RowVerdict::Unknown => YELLOW,
-            RowVerdict::Refused => RED,
+            RowVerdict::Allowed => Colour::Green,
+            RowVerdict::Waiting | RowVerdict::Unknown => Colour::Yellow,
+            RowVerdict::Refused => Colour::Red,
         };
-        let verdict = paint(row.verdict.word(), colour, out);
+        let verdict = paint(row.verdict.word(), colour);
         text.push_str(&format!("{}  {verdict}\n", line(cells.each_ref().map(String::as_str))));
     }
     if more > 0 {

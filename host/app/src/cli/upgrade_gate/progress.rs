@@ -1,11 +1,9 @@
 //! Shows what it is waiting for, since when, and what changed last: one line on a terminal, otherwise a line per
 //! change.
-use std::io::{IsTerminal, Write};
-
 use watchbell_contract::{Duration, Timestamp};
 use watchbell_gate::Progress;
 
-use crate::cli::plain;
+use crate::cli::{Terminal, note, plain};
 
 /// Without a terminal, how long to stay silent if nothing changes.
 const QUIET_MAX: Duration = Duration::from_mins(1);
@@ -14,7 +12,7 @@ const SILENT: Duration = Duration::from_secs(2);
 
 pub(super) struct Teller {
     began: Timestamp,
-    terminal: bool,
+    terminal: Terminal,
     /// The last line, and when it was written.
     last: Option<(String, Timestamp)>,
     open: bool,
@@ -23,7 +21,7 @@ pub(super) struct Teller {
 
 impl Teller {
     pub(super) fn new(now: Timestamp) -> Self {
-        Self { began: now, terminal: std::io::stderr().is_terminal(), last: None, open: false, explained: 0 }
+        Self { began: now, terminal: Terminal::error(), last: None, open: false, explained: 0 }
     }
 
     pub(super) fn tell(&mut self, now: Timestamp, progress: &Progress) {
@@ -38,20 +36,20 @@ impl Teller {
         let since =
             progress.since.map_or_else(String::new, |since| format!(" (for {})", seconds(now.since(since))));
         let line = format!("{} waiting for: {what}{since}{changed}", seconds(now.since(self.began)));
-        if self.terminal {
+        if self.terminal.is_terminal() {
             return self.rewrite(&line);
         }
         let news = format!("{what}{:?}", progress.changed);
         let is_old = self.last.as_ref().is_some_and(|(last, at)| *last == news && now.since(*at) < QUIET_MAX);
         if !is_old {
-            eprintln!("{line}");
+            note(&line);
             self.last = Some((news, now));
         }
     }
 
     pub(super) fn explained(&mut self, done: usize, of: usize) {
         // At least a thousandth between two lines.
-        if self.terminal && (done == of || done >= self.explained + of.div_ceil(1_000)) {
+        if self.terminal.is_terminal() && (done == of || done >= self.explained + of.div_ceil(1_000)) {
             self.explained = done;
             self.rewrite(&format!("{done} of {of} unassigned shards explained"));
         }
@@ -62,20 +60,18 @@ impl Teller {
 
     pub(super) fn line(&mut self, text: &str) {
         self.end();
-        eprintln!("{text}");
+        note(text);
     }
 
     /// Clears the line for what follows.
     pub(super) fn end(&mut self) {
         if std::mem::take(&mut self.open) {
-            eprint!("\r\x1b[K");
-            let _ = std::io::stderr().flush();
+            self.terminal.clear();
         }
     }
 
     fn rewrite(&mut self, line: &str) {
-        eprint!("\r\x1b[K{line}");
-        let _ = std::io::stderr().flush();
+        self.terminal.progress(line);
         self.open = true;
     }
 }

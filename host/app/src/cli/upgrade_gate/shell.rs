@@ -12,6 +12,7 @@ use watchbell_gate::{Facts, Group, Procedure, Step, Trouble, Verdict};
 use super::args::UpgradeGate;
 use super::machine;
 use super::progress::Teller;
+use crate::cli::{Terminal, plain};
 use crate::clock::{self, Clock};
 
 /// The time limit for one read of the cluster, retries included.
@@ -84,7 +85,10 @@ pub(super) async fn drive(
             }
             Step::Tell(text) => {
                 teller.end();
-                super::print(&if args.json { machine::ready(&text) } else { text })?;
+                match args.json {
+                    true => Terminal::out().json(&machine::ready(&text))?,
+                    false => Terminal::out().print(&plain(&text))?,
+                }
                 procedure.told(clock.now());
             }
         }

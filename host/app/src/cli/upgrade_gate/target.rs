@@ -16,8 +16,9 @@ fn by_url(args: &UpgradeGate) -> anyhow::Result<Cluster> {
     let mut nodes = Vec::new();
     let mut auth = auth()?;
     for text in args.cluster.split(',').map(str::trim) {
-        let mut url = Url::parse(text).with_context(|| format!("`{text}` is not a URL"))?;
-        if !url.username().is_empty() {
+        // It may hold a password.
+        let mut url = Url::parse(text).context("the cluster's address is not a URL")?;
+        if !url.username().is_empty() || url.password().is_some() {
             let decoded = |text: &str| percent_decoded(text);
             auth = Auth::Basic {
                 user: decoded(url.username()),
@@ -34,7 +35,7 @@ fn by_url(args: &UpgradeGate) -> anyhow::Result<Cluster> {
     config.auth = auth;
     config.request_timeout = args.timeout.unwrap_or(config.request_timeout);
     config.ca = match &args.ca {
-        Some(file) => Some(std::fs::read(file).with_context(|| format!("cannot read `{}`", file.display()))?),
+        Some(file) => Some(crate::bind::read(file)?),
         None => None,
     };
     Ok(Cluster::new(config)?)

@@ -1,11 +1,13 @@
-//! The messages to one destination that may be sent next.
-use std::collections::BTreeSet;
+//! The messages to one destination: which may be picked next, and how many at once.
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use watchbell_contract::{Duration, Timestamp};
 
 use crate::backoff::backoff;
 use crate::record::{IntentId, IntentRecord};
-use crate::spec::DestinationSpec;
+use crate::spec::{DestinationSpec, RuleName};
+
+use super::turns::{Place, Turns};
 
 #[derive(Debug, Default)]
 pub(super) struct DestinationQueue {
@@ -13,33 +15,184 @@ pub(super) struct DestinationQueue {
     pub(super) spec: Option<DestinationSpec>,
     /// Its last known deadline.
     pub(super) deadline: Option<Duration>,
-    /// The first message of each lane, by due time, then by age.
-    pub(super) ready: BTreeSet<(Timestamp, Timestamp, IntentId)>,
-    /// Messages claimed or being sent.
-    pub(super) busy: usize,
+    /// The first messages of lanes: those that are not due yet, those that are, and all by age.
+    later: BTreeMap<Place, (RuleName, bool)>,
+    due: Turns,
+    ages: BTreeSet<(Timestamp, IntentId)>,
+    /// How many messages of each rule are queued.
+    queued: BTreeMap<RuleName, usize>,
+    /// Messages that are no longer waiting: their text is being rendered, they are claimed or they are being sent.
+    pub(super) picked: usize,
+    /// Of these, the ones whose claim is written and that wait to be sent, in their order.
+    pub(super) claimed: VecDeque<IntentId>,
+    /// Of these, the ones that are being sent.
+    pub(super) sending: usize,
+    /// The receiver asked for a pause until then. After it, one message at a time is sent until one gets through.
+    pub(super) paused_until: Option<Timestamp>,
+    pace: Pace,
     /// When its newest message was queued.
     pub(super) newest: Option<Timestamp>,
 }
 
 /// For messages to a destination of which only the name is known.
 const DEADLINE_UNKNOWN: Duration = Duration::from_hours(24);
+/// How many messages may be claimed ahead of the slots.
+const AHEAD_MAX: usize = 256;
+/// However long a pause the receiver asks for, one message is tried after this time.
+const PAUSE_MAX: Duration = Duration::from_hours(1);
 
 impl DestinationQueue {
+    /// Counts a new message. Returns whether it is the only one of its rule.
+    pub(super) fn enter(&mut self, rule: &RuleName) -> bool {
+        let count = self.queued.entry(rule.clone()).or_default();
+        *count += 1;
+        *count == 1
+    }
+
+    pub(super) fn leave(&mut self, rule: &RuleName) {
+        if let Some(count) = self.queued.get_mut(rule) {
+            *count -= 1;
+            if *count == 0 {
+                self.queued.remove(rule);
+            }
+        }
+    }
+
+    /// A message is the first of its lane and waits to be picked.
+    pub(super) fn wait(&mut self, record: &IntentRecord, is_urgent: bool, due: Timestamp) {
+        let place = (due, record.created_at, record.id.clone());
+        self.ages.insert((record.created_at, record.id.clone()));
+        self.later.insert(place, (record.message.rule.clone(), is_urgent));
+    }
+
+    /// It does not wait any more.
+    pub(super) fn withdraw(&mut self, record: &IntentRecord, is_urgent: bool, due: Timestamp) {
+        let place = (due, record.created_at, record.id.clone());
+        self.ages.remove(&(record.created_at, record.id.clone()));
+        if self.later.remove(&place).is_none() {
+            self.due.remove(&record.message.rule, is_urgent, &place);
+        }
+    }
+
+    /// Takes the message that is next, if there is room for it and `may` says that it can be picked now.
+    pub(super) fn pick(
+        &mut self,
+        now: Timestamp,
+        may: impl Fn(&RuleName, &IntentId) -> bool,
+    ) -> Option<IntentId> {
+        while let Some(first) = self.later.first_entry().filter(|first| first.key().0 <= now) {
+            let (place, (rule, is_urgent)) = first.remove_entry();
+            self.due.insert(&rule, is_urgent, place);
+        }
+        if self.room(now) == 0 {
+            return None;
+        }
+        self.due.take(may)
+    }
+
+    /// A picked message is no longer among those that wait.
+    pub(super) fn forget_age(&mut self, record: &IntentRecord) {
+        self.ages.remove(&(record.created_at, record.id.clone()));
+    }
+
     /// For a missing destination: the message that expires first, and when.
     pub(super) fn orphan(&self) -> Option<(Timestamp, &IntentId)> {
         let deadline = self.deadline.unwrap_or(DEADLINE_UNKNOWN);
-        self.ready.iter().map(|(_, created_at, id)| (*created_at + deadline, id)).min()
+        self.ages.first().map(|(created_at, id)| (*created_at + deadline, id))
     }
 
-    pub(super) fn room(&self) -> usize {
-        self.spec.as_ref().map_or(0, |spec| spec.concurrency.max(1).saturating_sub(self.busy))
-    }
-
-    pub(super) fn due(&self, now: Timestamp) -> Option<IntentId> {
-        if self.room() == 0 {
+    /// When another message can be picked, if that depends on time alone.
+    pub(super) fn next_pick(&self, now: Timestamp) -> Option<Timestamp> {
+        if self.spec.is_none() || self.ages.is_empty() {
             return None;
         }
-        self.ready.first().filter(|(due, _, _)| *due <= now).map(|(_, _, id)| id.clone())
+        match self.paused_until {
+            Some(until) if until > now => Some(until),
+            _ if self.room(now) == 0 => None,
+            _ => self.later.keys().next().map(|(due, _, _)| *due),
+        }
+    }
+
+    /// How many more messages may be picked: those that can be sent at once, and as many as the receiver has lately
+    /// taken in a quarter of a second, which is longer than the time between two commits.
+    fn room(&self, now: Timestamp) -> usize {
+        let most = match self.paused_until {
+            Some(until) => usize::from(until <= now),
+            None => self.concurrency() + self.pace.lately(now).min(AHEAD_MAX),
+        };
+        most.saturating_sub(self.picked)
+    }
+
+    /// How many more messages may be sent.
+    pub(super) fn slots(&self, now: Timestamp) -> usize {
+        let most = match self.paused_until {
+            Some(until) => usize::from(until <= now),
+            None => self.concurrency(),
+        };
+        most.saturating_sub(self.sending)
+    }
+
+    fn concurrency(&self) -> usize {
+        self.spec.as_ref().map_or(0, |spec| spec.concurrency.max(1))
+    }
+
+    pub(super) fn is_paused(&self, now: Timestamp) -> bool {
+        self.paused_until.is_some_and(|until| until > now)
+    }
+
+    /// The receiver has answered a message that was sent at `sent_at`, whether it accepted it or not. Only a message that
+    /// was sent after a pause shows that the pause is over.
+    pub(super) fn answered(&mut self, sent_at: Timestamp, now: Timestamp) {
+        self.paused_until.take_if(|until| sent_at >= *until);
+        self.pace.count(now);
+    }
+
+    /// The receiver did not take a message, and asked for a pause if `retry_after`. While it is being probed, that the
+    /// probe failed is enough: the next one is due at `due`. Returns whether a pause has begun.
+    pub(super) fn postponed(
+        &mut self,
+        retry_after: Option<Duration>,
+        due: Timestamp,
+        now: Timestamp,
+    ) -> bool {
+        let until = match retry_after {
+            Some(pause) => now + pause,
+            None if self.paused_until.is_some() => due,
+            None => return false,
+        };
+        let until = until.min(now + PAUSE_MAX);
+        self.paused_until = Some(self.paused_until.map_or(until, |earlier| earlier.max(until)));
+        self.is_paused(now)
+    }
+}
+
+/// How many messages a receiver answers.
+#[derive(Debug, Default)]
+struct Pace {
+    /// The end of the span in progress, and what was counted in it and in the one before.
+    until: Timestamp,
+    this: usize,
+    last: usize,
+}
+
+impl Pace {
+    const SPAN: Duration = Duration(250);
+
+    fn count(&mut self, now: Timestamp) {
+        if now >= self.until {
+            self.last = if now < self.until + Self::SPAN { self.this } else { 0 };
+            (self.until, self.this) = (now + Self::SPAN, 0);
+        }
+        self.this += 1;
+    }
+
+    /// In about the last span.
+    fn lately(&self, now: Timestamp) -> usize {
+        match now {
+            now if now < self.until => self.this.max(self.last),
+            now if now < self.until + Self::SPAN => self.this,
+            _ => 0,
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use reqwest::{Certificate, Client};
 use url::{Host, Url};
 
 use crate::capabilities::http::address::{AddressRefused, CheckedResolver, private};
-use crate::secret::{Scrubber, Secret};
+use watchbell_secret::{Scrubber, Secret};
 
 /// Where an alerter delivers to, with which credentials and limits. Cheap to clone; owns its connections.
 #[derive(Clone)]
@@ -101,8 +101,8 @@ pub struct Grants {
 pub enum DestinationError {
     #[error("not a valid URL: {0}")]
     Url(#[from] url::ParseError),
-    #[error("the URL must begin with `https://` or `http://`, not `{0}:`")]
-    Scheme(String),
+    #[error("the URL must begin with `https://` or `http://`")]
+    Scheme,
     #[error("the URL must not contain a user or a password: set `auth` on the destination instead")]
     Userinfo,
     #[error("`{0}` is not a valid header name")]
@@ -121,7 +121,7 @@ impl Destination {
     pub fn new(settings: DestinationSettings) -> Result<Self, DestinationError> {
         let base = Url::parse(settings.base.expose().trim())?;
         if !matches!(base.scheme(), "http" | "https") {
-            return Err(DestinationError::Scheme(base.scheme().to_owned()));
+            return Err(DestinationError::Scheme);
         }
         // The client would send it in its own encoding, which could not be scrubbed from a response.
         if !base.username().is_empty() || base.password().is_some() {

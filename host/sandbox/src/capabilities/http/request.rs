@@ -249,7 +249,7 @@ mod tests {
     fn field(name: &str, value: &str) -> Field {
         Field { name: name.into(), value: value.into() }
     }
-    use crate::secret::Secret;
+    use watchbell_secret::Secret;
 
     fn joined(base: &str, path: &str) -> Result<String, Failure> {
         join(&Url::parse(base).unwrap(), path, &[], &Auth::None).map(String::from)

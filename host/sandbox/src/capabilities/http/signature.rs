@@ -1,7 +1,7 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::secret::Secret;
+use watchbell_secret::Secret;
 
 /// The HMAC of `body`, in hexadecimal.
 pub(crate) fn hmac_sha256(key: &Secret, body: &[u8]) -> String {

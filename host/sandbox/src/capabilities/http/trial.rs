@@ -11,7 +11,7 @@ use futures::stream;
 use crate::capabilities::http::HttpAccess;
 use crate::capabilities::http::destination::{Algorithm, Auth, Destination, DestinationSettings, Grants};
 use crate::contract::since_v0_2::bindings::http::{Body as Sent, Failure, Request, Response};
-use crate::secret::Secret;
+use watchbell_secret::Secret;
 
 type Seen = Arc<Mutex<Vec<String>>>;
 
@@ -67,6 +67,13 @@ async fn answer(State(seen): State<Seen>, request: Incoming) -> Answer {
             let chunks = stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from_static(&[b'x'; 4096])));
             Answer::builder().body(Body::from_stream(chunks))
         }
+        "/bomb" => {
+            let mut bytes = bomb();
+            let chunks = stream::repeat_with(move || {
+                Ok::<_, std::io::Error>(bytes.by_ref().take(4096).collect::<Bytes>())
+            });
+            Answer::builder().header("content-encoding", "gzip").body(Body::from_stream(chunks))
+        }
         "/silent" => std::future::pending().await,
         "/cut" => {
             let chunks = [Ok(Bytes::from_static(b"half")), Err(std::io::Error::other("cut"))];
@@ -75,6 +82,18 @@ async fn answer(State(seen): State<Seen>, request: Incoming) -> Answer {
         _ => Answer::builder().header("x-echo", header("authorization")).body(Body::from(line)),
     }
     .unwrap()
+}
+
+/// Zeros without end, each byte of them 158 times smaller than what it unpacks to.
+fn bomb() -> impl Iterator<Item = u8> {
+    let head = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+    // A block of fixed codes that says: a zero, and the same 258 times, and again.
+    let (zero, again) = ([0, 1, 0, 0, 0, 1, 1, 0, 0, 0, 0], [1, 1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0]);
+    let mut bits = zero.into_iter().chain(again.into_iter().cycle());
+    let bytes = std::iter::from_fn(move || {
+        bits.by_ref().take(8).enumerate().map(|(place, bit)| bit << place).reduce(|byte, bit| byte | bit)
+    });
+    head.into_iter().chain(bytes)
 }
 
 fn request(method: &str, path: &str, body: Sent) -> Request {
@@ -193,6 +212,15 @@ async fn an_answer_without_end_is_cut() {
     assert_eq!((response.status, response.body.len()), (200, 10_000));
 }
 
+#[tokio::test]
+async fn an_answer_that_unpacks_without_end_is_cut() {
+    let receiver = Receiver::start().await;
+    let settings = DestinationSettings { response_bytes_max: 1 << 20, ..receiver.settings("") };
+    let response = send(settings, request("POST", "/bomb", Sent::Empty)).await.unwrap();
+    assert_eq!((response.status, response.body.len()), (200, 1 << 20));
+    assert!(response.body.iter().all(|byte| *byte == 0));
+}
+
 fn failure(outcome: Result<Response, Failure>) -> (&'static str, String) {
     match outcome.unwrap_err() {
         Failure::Denied(text) => ("denied", text),
@@ -278,8 +306,8 @@ fn settings_that_cannot_work_are_told_without_the_url() {
     let plain = |base: &str| DestinationSettings::new(Secret::new(base));
     assert_eq!(error(plain("hooks.example/secret")), "not a valid URL: relative URL without a base");
     assert_eq!(
-        error(plain("ftp://a.example")),
-        "the URL must begin with `https://` or `http://`, not `ftp:`"
+        error(plain("secret-in-front://a.example")),
+        "the URL must begin with `https://` or `http://`"
     );
     assert_eq!(
         error(plain("https://user:password@a.example")),

@@ -6,7 +6,7 @@ use watchbell_pipeline::record::{
     IntentRecord, LastSignal, Level, Occurrence, PartitionId, Phase, RuleRecord,
 };
 use watchbell_pipeline::spec::RuleName;
-use watchbell_pipeline::text::Text;
+use watchbell_text::Text;
 
 use super::PARTITIONS;
 use crate::tests::fixtures::{command, episode, gap, host, intent, labels, level, recorded, rule};

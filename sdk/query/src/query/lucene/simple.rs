@@ -6,6 +6,10 @@ use super::{Node, Occur};
 
 /// Deeper parentheses are refused, because they are read recursively.
 const DEPTH_MAX: usize = 64;
+/// A tree that grows deeper to the left is refused, because it is bound, tested and dropped recursively.
+const TREE_DEPTH_MAX: usize = 256;
+/// More parentheses and quotes that are never closed are refused, because each is looked for to the end.
+const UNCLOSED_MAX: usize = 100;
 /// The largest edit distance.
 const EDITS_MAX: usize = 2;
 
@@ -71,8 +75,18 @@ pub fn parse(text: &str, every: bool, flags: Flags) -> Result<Node, String> {
     }
     let chars: Vec<char> = text.chars().collect();
     let default = if every { Occur::Must } else { Occur::Should };
-    let mut reader =
-        Reader { chars: &chars, at: 0, flags, default, top: None, next: None, last: None, not: 0 };
+    let mut reader = Reader {
+        chars: &chars,
+        at: 0,
+        flags,
+        default,
+        top: None,
+        depth: 0,
+        next: None,
+        last: None,
+        not: 0,
+        unclosed: 0,
+    };
     reader.read(0)?;
     Ok(reader.top.unwrap_or(Node::Nothing))
 }
@@ -83,10 +97,13 @@ struct Reader<'a> {
     flags: Flags,
     default: Occur,
     top: Option<Node>,
+    /// Of `top`.
+    depth: usize,
     /// The operator for the next clause, and that of the last.
     next: Option<Occur>,
     last: Option<Occur>,
     not: usize,
+    unclosed: usize,
 }
 
 impl Reader<'_> {
@@ -103,7 +120,7 @@ impl Reader<'_> {
             match c {
                 '(' if on(PRECEDENCE) => self.inner(depth)?,
                 ')' if on(PRECEDENCE) => self.at += 1,
-                '"' if on(PHRASE) => self.phrase(),
+                '"' if on(PHRASE) => self.phrase()?,
                 '+' if on(AND) => self.operator(Occur::Must),
                 '|' if on(OR) => self.operator(Occur::Should),
                 '-' if on(NOT) => {
@@ -113,7 +130,7 @@ impl Reader<'_> {
                     continue;
                 }
                 ' ' | '\t' | '\n' | '\r' if on(WHITESPACE) => self.at += 1,
-                _ => self.word(),
+                _ => self.word()?,
             }
             self.not = 0;
         }
@@ -149,7 +166,7 @@ impl Reader<'_> {
             self.at += 1;
         }
         if self.at == self.chars.len() {
-            self.at = start;
+            self.reopen(start)?;
         } else if self.at == start {
             self.next = None;
             self.at += 1;
@@ -160,20 +177,35 @@ impl Reader<'_> {
                 flags: self.flags,
                 default: self.default,
                 top: None,
+                depth: 0,
                 next: None,
                 last: None,
                 not: 0,
+                unclosed: self.unclosed,
             };
             inner.read(depth + 1)?;
+            self.unclosed = inner.unclosed;
             if let Some(node) = inner.top {
-                self.add(node);
+                self.add(node, inner.depth)?;
             }
             self.at += 1;
         }
         Ok(())
     }
 
-    fn phrase(&mut self) {
+    /// Goes on behind a parenthesis or quote that is never closed.
+    fn reopen(&mut self, start: usize) -> Result<(), String> {
+        self.at = start;
+        self.unclosed += 1;
+        if self.unclosed > UNCLOSED_MAX {
+            return Err(format!(
+                "a query with more than {UNCLOSED_MAX} parentheses or quotes that are not closed"
+            ));
+        }
+        Ok(())
+    }
+
+    fn phrase(&mut self) -> Result<(), String> {
         self.at += 1;
         let start = self.at;
         let (mut text, mut escaped, mut near) = (String::new(), false, false);
@@ -197,18 +229,19 @@ impl Reader<'_> {
             self.at += 1;
         }
         if self.at == self.chars.len() {
-            self.at = start;
+            self.reopen(start)?;
         } else if self.at == start {
             self.next = None;
             self.at += 1;
         } else {
             let slop = if near { self.distance() } else { 0 };
-            self.add(Node::Term { field: None, text, quoted: true, slop: Some(slop) });
+            self.add(Node::Term { field: None, text, quoted: true, slop: Some(slop) }, 1)?;
             self.at += 1;
         }
+        Ok(())
     }
 
-    fn word(&mut self) {
+    fn word(&mut self) -> Result<(), String> {
         let (mut text, mut escaped, mut prefix, mut fuzzy) = (String::new(), false, false, false);
         while let Some(c) = self.here() {
             if !escaped {
@@ -231,7 +264,7 @@ impl Reader<'_> {
             self.at += 1;
         }
         if text.is_empty() {
-            return;
+            return Ok(());
         }
         let word = |text| Node::Term { field: None, text, quoted: false, slop: None };
         let node = if fuzzy {
@@ -245,7 +278,7 @@ impl Reader<'_> {
         } else {
             word(text)
         };
-        self.add(node);
+        self.add(node, 1)
     }
 
     fn ends_word(&self, c: char) -> bool {
@@ -275,23 +308,35 @@ impl Reader<'_> {
         if digits.is_empty() { 2 } else { digits.parse().unwrap_or(0) }
     }
 
-    fn add(&mut self, node: Node) {
-        let node = if self.not % 2 == 1 { Node::Without(Box::new(node)) } else { node };
+    /// `depth`: of `node`.
+    fn add(&mut self, node: Node, depth: usize) -> Result<(), String> {
+        let (node, depth) = match self.not % 2 {
+            1 => (Node::Without(Box::new(node)), depth + 1),
+            _ => (node, depth),
+        };
         let Some(top) = self.top.take() else {
-            self.top = Some(node);
+            (self.top, self.depth) = (Some(node), depth);
             self.next = None;
-            return;
+            return Ok(());
         };
         let occur = self.next.take().unwrap_or(self.default);
         let same = self.last == Some(occur);
         self.last = Some(occur);
         self.top = Some(match top {
             Node::Bool(mut clauses) if same => {
+                self.depth = self.depth.max(depth + 1);
                 clauses.push((occur, node));
                 Node::Bool(clauses)
             }
-            top => Node::Bool(vec![(occur, top), (occur, node)]),
+            top => {
+                self.depth = self.depth.max(depth) + 1;
+                Node::Bool(vec![(occur, top), (occur, node)])
+            }
         });
+        if self.depth > TREE_DEPTH_MAX {
+            return Err(format!("a query whose operators alternate more than {TREE_DEPTH_MAX} times"));
+        }
+        Ok(())
     }
 }
 
@@ -348,6 +393,22 @@ mod tests {
         assert_eq!(read(""), "-");
         assert_eq!(read("+ a | | b"), "(a b)");
         assert_eq!(read("()"), "-");
+    }
+
+    #[test]
+    fn what_would_take_a_stack_or_the_square_of_its_length_is_refused() {
+        let read = |text: &str| parse(text, false, Flags::default()).map(drop);
+        for (text, why) in [
+            ("a + b | c ".repeat(100_000), "alternate more than 256 times"),
+            (format!("({}) ", "a + b | c ".repeat(100)).repeat(2), "alternate"),
+            ("(".repeat(1_000_000), "more than 100 parentheses"),
+            ("a~\\\"".repeat(300_000), "more than 100 parentheses or quotes"),
+        ] {
+            let told = read(&text).unwrap_err();
+            assert!(told.contains(why), "{told}");
+        }
+        assert_eq!(read(&"a | b c ".repeat(100_000)), Ok(()));
+        assert_eq!(read(&format!("{}a", "(a + b | ".repeat(50))), Ok(()));
     }
 
     #[test]

@@ -1,0 +1,3 @@
+//! Texts, rendered natively. The sandbox runs the same tests on the component.
+mod render; // how this binary renders
+mod texts;
