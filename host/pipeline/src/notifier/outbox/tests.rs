@@ -252,7 +252,7 @@ fn few_texts_are_ordered_at_once_and_fewer_of_one_rule() {
     outbox.push(of_rule("quiet", "quiet", Severity::Warning)).expect("it is new");
     let picked = outbox.pick(NOW, &plain);
     let of: Vec<&str> = picked.texts.iter().map(|wanted| wanted.message.rule.0.as_str()).collect();
-    assert_eq!(of, ["quiet", "slow", "slow", "slow", "slow"]);
+    assert_eq!(of, ["quiet", "slow", "slow"]);
     assert!(outbox.pick(NOW, &plain).texts.is_empty());
 }
 
@@ -263,11 +263,13 @@ fn a_text_that_cannot_be_rendered_is_sent_in_plain_form_and_soon_not_even_tried(
     spec.concurrency = 100;
     outbox.configure(vec![spec]);
     (0..10).for_each(|n| drop(outbox.push(event(&n.to_string(), &n.to_string()))));
-    let picked = outbox.pick(NOW, &plain);
-    assert_eq!(picked.texts.len(), 4);
-    for wanted in picked.texts {
-        let note = outbox.rendered(wanted.order, Err("it took too long".into()), NOW, &plain);
-        assert!(matches!(note, Some(Note::TextFailed { .. })), "{note:?}");
+    for _ in 0..2 {
+        let picked = outbox.pick(NOW, &plain);
+        assert_eq!(picked.texts.len(), 2);
+        for wanted in picked.texts {
+            let note = outbox.rendered(wanted.order, Err("it took too long".into()), NOW, &plain);
+            assert!(matches!(note, Some(Note::TextFailed { .. })), "{note:?}");
+        }
     }
     let picked = outbox.pick(NOW, &plain);
     assert_eq!((picked.texts.len(), picked.notes.len()), (0, 6));

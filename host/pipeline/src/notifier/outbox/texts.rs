@@ -13,7 +13,7 @@ pub struct TextOrder(pub u64);
 
 /// How many texts may be ordered at once, and of one rule.
 const ORDERS_MAX: usize = 16;
-const RULE_ORDERS_MAX: usize = 4;
+const RULE_ORDERS_MAX: usize = 2;
 /// After this many failures in a row, a rule's messages are sent in plain form for a while, without an attempt to render
 /// them.
 const FAILURES_MAX: u32 = 3;

@@ -400,7 +400,7 @@ mod tests {
         let read = |text: &str| parse(text, false, Flags::default()).map(drop);
         for (text, why) in [
             ("a + b | c ".repeat(100_000), "alternate more than 256 times"),
-            (format!("({}) ", "a + b | c ".repeat(100)).repeat(2), "alternate"),
+            (format!("({}) ", "a + b | c ".repeat(300)).repeat(2), "alternate"),
             ("(".repeat(1_000_000), "more than 100 parentheses"),
             ("a~\\\"".repeat(300_000), "more than 100 parentheses or quotes"),
         ] {
