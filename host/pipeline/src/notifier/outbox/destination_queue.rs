@@ -114,7 +114,8 @@ impl DestinationQueue {
     }
 
     /// How many more messages may be picked: those that can be sent at once, and as many as the receiver has lately
-    /// taken in a quarter of a second, which is longer than the time between two commits.
+    /// taken in half a second. A message waits up to one commit for its claim and as long as the commit takes: if that
+    /// were longer than this span, the number would not grow to what the receiver can take.
     fn room(&self, now: Timestamp) -> usize {
         let most = match self.paused_until {
             Some(until) => usize::from(until <= now),
@@ -176,7 +177,7 @@ struct Pace {
 }
 
 impl Pace {
-    const SPAN: Duration = Duration(250);
+    const SPAN: Duration = Duration(500);
 
     fn count(&mut self, now: Timestamp) {
         if now >= self.until {
