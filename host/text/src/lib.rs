@@ -69,24 +69,3 @@ pub fn render(title: &str, body: &str, subject: &Subject<'_>, wants: AlertText) 
     };
     Rendered { text, faults }
 }
-
-/// The plain form of a text that could not be rendered: what the message is about, every signal that it stands for as
-/// far as there is room, and why it has no other text.
-pub fn plain(subject: &Subject<'_>, wants: AlertText, why: &str) -> Text {
-    let form = write::Form { format: wants.format, styles: wants.styles };
-    let line = |text: &str| escape::value(&escape::clean(text));
-    let mut body = line(subject.summary);
-    body.push_str("\n\n");
-    body.push_str(&line(&format!("(the rule's text could not be rendered: {why})")));
-    for more in subject.more {
-        body.push_str(&format!("\n\n- {}", line(more)));
-    }
-    Text {
-        title: write::within(
-            &markup::read_line(&line(&format!("{}: {}", subject.rule, subject.summary))),
-            form,
-            wants.title_max,
-        ),
-        body: write::within(&markup::read(&body), form, wants.body_max),
-    }
-}
