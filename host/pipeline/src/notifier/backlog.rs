@@ -7,8 +7,10 @@ use watchbell_contract::{Cause, Timestamp};
 
 use crate::digest;
 use crate::message::{Message, Wording};
-use crate::record::{Incarnation, IntentRecord, LastSignal};
+use crate::record::{Incarnation, LastSignal};
 use crate::spec::{DestinationName, RuleName, RuleSpec};
+
+use super::outbox::Queued;
 
 /// Messages that may wait, per open episode that the rule may have: its opening, a step, a repeat and its end.
 const MESSAGES_PER_EPISODE: usize = 4;
@@ -16,20 +18,9 @@ const MESSAGES_PER_EPISODE: usize = 4;
 /// How much text the messages of one rule may have that wait for one destination, before more is kept in short.
 const TEXT_BYTES_MAX: usize = 16 << 20;
 
+/// How many messages were left out since one did not fit.
 #[derive(Debug, Default)]
-pub(super) struct Backlog {
-    lanes: BTreeMap<(RuleName, DestinationName), Waiting>,
-}
-
-/// The messages of one rule for one destination.
-#[derive(Clone, Copy, Debug, Default)]
-struct Waiting {
-    queued: usize,
-    /// Of their texts.
-    bytes: usize,
-    /// How many were left out since one did not fit.
-    left_out: u64,
-}
+pub(super) struct Backlog(BTreeMap<(RuleName, DestinationName), u64>);
 
 /// Whether a message may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,64 +33,51 @@ pub(super) enum Room {
 }
 
 impl Backlog {
-    /// The message is queued from now on.
-    pub(super) fn push(&mut self, record: &IntentRecord) {
-        let waiting = self.lanes.entry(lane(record)).or_default();
-        waiting.queued += 1;
-        waiting.bytes += record.message.last.bytes();
-    }
-
-    /// The message is delivered or dead. Gives how many were left out, once there is room again.
-    pub(super) fn pop(&mut self, record: &IntentRecord, episodes_max: usize) -> Option<u64> {
-        let lane = lane(record);
-        let waiting = self.lanes.get_mut(&lane)?;
-        waiting.queued = waiting.queued.saturating_sub(1);
-        waiting.bytes = waiting.bytes.saturating_sub(record.message.last.bytes());
-        if waiting.queued > messages_max(episodes_max) / 2 {
+    /// A message is delivered or dead, and `queued` wait. Gives how many were left out, once there is room again.
+    pub(super) fn regain(
+        &mut self,
+        rule: &RuleName,
+        destination: &DestinationName,
+        queued: Queued,
+        episodes_max: usize,
+    ) -> Option<u64> {
+        if queued.count > messages_max(episodes_max) / 2 {
             return None;
         }
-        let left_out = std::mem::take(&mut waiting.left_out);
-        if waiting.queued == 0 {
-            self.lanes.remove(&lane);
-        }
-        (left_out > 0).then_some(left_out)
+        self.0.remove(&(rule.clone(), destination.clone()))
     }
 
-    /// Whether `message` may wait for `destination`. Whoever was notified of an episode is notified of its end and of a
-    /// rise in severity, and an overflow says what the others cannot: these have as much room again.
+    /// Whether `message` may wait for `destination`, where `queued` of its rule do. Whoever was notified of an episode is
+    /// notified of its end and of a rise in severity, and an overflow says what the others cannot: these have as much room
+    /// again.
     pub(super) fn room(
         &mut self,
         message: &Message,
         destination: &DestinationName,
+        queued: Queued,
         episodes_max: usize,
     ) -> Room {
-        let Some(waiting) = self.lanes.get_mut(&(message.rule.clone(), destination.clone())) else {
-            return Room::Fits;
-        };
         let max = messages_max(episodes_max);
+        let place = (message.rule.clone(), destination.clone());
         let is_due_to_them = matches!(message.cause, Cause::Resolved | Cause::Worse | Cause::Acknowledged);
         let fits = match message.wording {
             _ if is_due_to_them => true,
-            Wording::Overflow | Wording::Backlog => waiting.queued < max.saturating_mul(2),
+            Wording::Overflow | Wording::Backlog => queued.count < max.saturating_mul(2),
             // Once something is left out, so is the rest, until there is room for many.
-            _ => waiting.queued < max && waiting.left_out == 0,
+            _ => queued.count < max && !self.0.contains_key(&place),
         };
         if fits {
             return Room::Fits;
         }
-        waiting.left_out = waiting.left_out.saturating_add(1);
-        if waiting.left_out == 1 { Room::Full } else { Room::StillFull }
-    }
-
-    /// Whether the texts of what waits for `destination` are so long that further ones are kept in short.
-    pub(super) fn is_long(&self, rule: &RuleName, destination: &DestinationName) -> bool {
-        let waiting = self.lanes.get(&(rule.clone(), destination.clone()));
-        waiting.is_some_and(|waiting| waiting.bytes > TEXT_BYTES_MAX)
+        let left_out = self.0.entry(place).or_default();
+        *left_out = left_out.saturating_add(1);
+        if *left_out == 1 { Room::Full } else { Room::StillFull }
     }
 }
 
-fn lane(record: &IntentRecord) -> (RuleName, DestinationName) {
-    (record.message.rule.clone(), record.destination.clone())
+/// Whether the texts of what waits are so long that further ones are kept in short.
+pub(super) fn is_long(queued: Queued) -> bool {
+    queued.bytes > TEXT_BYTES_MAX
 }
 
 fn messages_max(episodes_max: usize) -> usize {

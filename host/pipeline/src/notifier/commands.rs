@@ -56,7 +56,6 @@ impl Decider {
             Command::Resolve { episode } => self.resolve(episode, by, context),
             Command::Retry { intent } => match self.outbox.revive(intent, context.now) {
                 Some(record) => {
-                    self.backlog.push(&record);
                     context.draft.intent(record);
                     Ok(())
                 }

@@ -121,7 +121,6 @@ impl Decider {
             open.insert(episode.labels.clone(), episode);
         }
         let Messages { queued, dead_letters, receipts } = messages;
-        queued.iter().for_each(|record| decider.backlog.push(record));
         let notes = decider.outbox.recover(queued, notified.into_iter(), now);
         dead_letters.into_iter().for_each(|record| decider.outbox.keep_dead_letter(record));
         decider.outbox.recover_threads(receipts, |episode| going_on.contains(episode));
@@ -324,7 +323,8 @@ impl Decider {
         let most = self.episodes_max(&message.rule);
         let mut queued = Vec::new();
         for destination in to {
-            match self.backlog.room(message, destination, most) {
+            let waiting = self.outbox.queued(&message.rule, destination);
+            match self.backlog.room(message, destination, waiting, most) {
                 Room::Fits => {
                     self.queue(message, ordinal, destination, context);
                     queued.push(destination.clone());
@@ -341,9 +341,10 @@ impl Decider {
 
     /// A message is delivered or dead: if there is room again, says how many were left out.
     pub(super) fn make_room(&mut self, record: &IntentRecord, context: &mut Context<'_>) {
-        let rule = &record.message.rule;
-        if let Some(left_out) = self.backlog.pop(record, self.episodes_max(rule)) {
-            self.tell_backlog(rule, &record.destination, Some(left_out), context);
+        let (rule, destination) = (&record.message.rule, &record.destination);
+        let queued = self.outbox.queued(rule, destination);
+        if let Some(left_out) = self.backlog.regain(rule, destination, queued, self.episodes_max(rule)) {
+            self.tell_backlog(rule, destination, Some(left_out), context);
         }
     }
 
@@ -380,12 +381,11 @@ impl Decider {
         if begins && is_older && message.wording == Wording::Rule {
             message.wording = Wording::BeforeStore;
         }
-        if self.backlog.is_long(&message.rule, destination) {
+        if backlog::is_long(self.outbox.queued(&message.rule, destination)) {
             signals::shorten(&mut message.last);
         }
         let owed = outbox::owed(id, destination.clone(), message, context.now);
         if let Some(record) = self.outbox.push(owed) {
-            self.backlog.push(&record);
             context.draft.intent(record);
         }
     }

@@ -26,6 +26,7 @@ use texts::Texts;
 use threads::Threads;
 use watchbell_text::Text;
 
+pub(crate) use destination_queue::Queued;
 pub(crate) use picks::Wanted;
 pub use texts::TextOrder;
 
@@ -143,7 +144,7 @@ impl Outbox {
             record.created_at = record.created_at.max(newest + Duration(1));
         }
         queue.newest = Some(record.created_at);
-        let is_only = queue.enter(&record.message.rule);
+        let is_only = queue.enter(&record);
         let is_urgent = is_only || record.message.severity == Severity::Critical;
         self.places += 1;
         let place = self.places;
@@ -159,6 +160,11 @@ impl Outbox {
             self.ready_head(&lane);
         }
         Some(given)
+    }
+
+    /// The messages of a rule for a destination.
+    pub(crate) fn queued(&self, rule: &RuleName, destination: &DestinationName) -> Queued {
+        self.queues.get(destination).map(|queue| queue.queued(rule)).unwrap_or_default()
     }
 
     pub(crate) fn depth(&self) -> usize {
@@ -247,7 +253,7 @@ impl Outbox {
         }
         self.leave(record, stage);
         if let Some(queue) = self.queues.get_mut(&record.destination) {
-            queue.leave(&record.message.rule);
+            queue.leave(record);
             if let (Stage::Waiting, Delivery::Owed { due, .. }) = (stage, &record.delivery) {
                 queue.withdraw(record, *is_urgent, *due);
             }
@@ -292,9 +298,12 @@ impl Outbox {
 fn buried(mut record: IntentRecord, now: Timestamp, reason: String) -> Settled {
     let attempt = record.delivery.attempts();
     record.delivery = Delivery::Dead { at: now, attempt, last: reason.clone() };
-    let note =
-        Note::DeadLetter { destination: record.destination.clone(), intent: record.id.clone(), reason };
+    let note = dead_letter(&record, reason);
     Settled { record, note }
+}
+
+fn dead_letter(record: &IntentRecord, reason: String) -> Note {
+    Note::DeadLetter { destination: record.destination.clone(), intent: record.id.clone(), reason }
 }
 
 fn lane(record: &IntentRecord) -> Lane {

@@ -19,8 +19,8 @@ pub(super) struct DestinationQueue {
     later: BTreeMap<Place, (RuleName, bool)>,
     due: Turns,
     ages: BTreeSet<(Timestamp, IntentId)>,
-    /// How many messages of each rule are queued.
-    queued: BTreeMap<RuleName, usize>,
+    /// The messages of each rule.
+    queued: BTreeMap<RuleName, Queued>,
     /// Messages that are no longer waiting: their text is being rendered, they are claimed or they are being sent.
     pub(super) picked: usize,
     /// Of these, the ones whose claim is written and that wait to be sent, in their order.
@@ -34,6 +34,14 @@ pub(super) struct DestinationQueue {
     pub(super) newest: Option<Timestamp>,
 }
 
+/// The messages of one rule for one destination.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Queued {
+    pub(crate) count: usize,
+    /// Of their texts.
+    pub(crate) bytes: usize,
+}
+
 /// For messages to a destination of which only the name is known.
 const DEADLINE_UNKNOWN: Duration = Duration::from_hours(24);
 /// How many messages may be claimed ahead of the slots.
@@ -43,19 +51,25 @@ const PAUSE_MAX: Duration = Duration::from_hours(1);
 
 impl DestinationQueue {
     /// Counts a new message. Returns whether it is the only one of its rule.
-    pub(super) fn enter(&mut self, rule: &RuleName) -> bool {
-        let count = self.queued.entry(rule.clone()).or_default();
-        *count += 1;
-        *count == 1
+    pub(super) fn enter(&mut self, record: &IntentRecord) -> bool {
+        let queued = self.queued.entry(record.message.rule.clone()).or_default();
+        queued.count += 1;
+        queued.bytes += record.message.last.bytes();
+        queued.count == 1
     }
 
-    pub(super) fn leave(&mut self, rule: &RuleName) {
-        if let Some(count) = self.queued.get_mut(rule) {
-            *count -= 1;
-            if *count == 0 {
-                self.queued.remove(rule);
+    pub(super) fn leave(&mut self, record: &IntentRecord) {
+        if let Some(queued) = self.queued.get_mut(&record.message.rule) {
+            queued.count -= 1;
+            queued.bytes -= record.message.last.bytes();
+            if queued.count == 0 {
+                self.queued.remove(&record.message.rule);
             }
         }
+    }
+
+    pub(super) fn queued(&self, rule: &RuleName) -> Queued {
+        self.queued.get(rule).copied().unwrap_or_default()
     }
 
     /// A message is the first of its lane and waits to be picked.
@@ -87,12 +101,9 @@ impl DestinationQueue {
         if self.room(now) == 0 {
             return None;
         }
-        self.due.take(may)
-    }
-
-    /// A picked message is no longer among those that wait.
-    pub(super) fn forget_age(&mut self, record: &IntentRecord) {
-        self.ages.remove(&(record.created_at, record.id.clone()));
+        let (_, created_at, id) = self.due.take(may)?;
+        self.ages.remove(&(created_at, id.clone()));
+        Some(id)
     }
 
     /// For a missing destination: the message that expires first, and when.
@@ -117,24 +128,20 @@ impl DestinationQueue {
     /// taken in half a second. A message waits up to one commit for its claim and as long as the commit takes: if that
     /// were longer than this span, the number would not grow to what the receiver can take.
     fn room(&self, now: Timestamp) -> usize {
-        let most = match self.paused_until {
-            Some(until) => usize::from(until <= now),
-            None => self.concurrency() + self.pace.lately(now).min(AHEAD_MAX),
-        };
-        most.saturating_sub(self.picked)
+        self.most(now, self.pace.lately(now).min(AHEAD_MAX)).saturating_sub(self.picked)
     }
 
     /// How many more messages may be sent.
     pub(super) fn slots(&self, now: Timestamp) -> usize {
-        let most = match self.paused_until {
-            Some(until) => usize::from(until <= now),
-            None => self.concurrency(),
-        };
-        most.saturating_sub(self.sending)
+        self.most(now, 0).saturating_sub(self.sending)
     }
 
-    fn concurrency(&self) -> usize {
-        self.spec.as_ref().map_or(0, |spec| spec.concurrency.max(1))
+    /// As many as the destination takes at once, and `ahead`; one while a pause is probed, and none during it.
+    fn most(&self, now: Timestamp, ahead: usize) -> usize {
+        match self.paused_until {
+            Some(until) => usize::from(until <= now),
+            None => self.spec.as_ref().map_or(0, |spec| spec.concurrency.max(1)) + ahead,
+        }
     }
 
     pub(super) fn is_paused(&self, now: Timestamp) -> bool {

@@ -1,4 +1,4 @@
-use watchbell_contract::{AlertText, Timestamp};
+use watchbell_contract::{AlertText, Duration, Timestamp};
 
 use crate::action::Note;
 use crate::message::Message;
@@ -7,7 +7,7 @@ use crate::spec::{DestinationName, RuleName};
 use watchbell_text::Text;
 
 use super::texts::TextOrder;
-use super::{Outbox, Settled, Stage, buried};
+use super::{Outbox, Settled, Stage, buried, dead_letter};
 
 /// A text that must be rendered before a message can be claimed.
 #[derive(Debug)]
@@ -67,7 +67,6 @@ impl Outbox {
         };
         let Some(id) = queue.pick(now, may) else { return false };
         let Some(entry) = self.entries.get_mut(&id) else { return false };
-        queue.forget_age(&entry.record);
         let Some(spec) = &queue.spec else { return false };
         let (record, deadline) = (&entry.record, spec.deadline);
         // However long the host was down, a message gets one attempt, and one more if the outcome of that one was lost.
@@ -190,15 +189,13 @@ fn failed(record: &IntentRecord, reason: &str) -> Note {
     }
 }
 
-fn too_late(record: IntentRecord, now: Timestamp, deadline: watchbell_contract::Duration) -> Settled {
+fn too_late(record: IntentRecord, now: Timestamp, deadline: Duration) -> Settled {
     let last = match &record.delivery {
         Delivery::Owed { last: Some(last), .. } => last.clone(),
         _ => "not delivered in time".to_owned(),
     };
     let said = format!("its deadline of {deadline} has passed; last attempt: {last}");
-    let mut settled = buried(record, now, last);
-    if let Note::DeadLetter { reason, .. } = &mut settled.note {
-        *reason = said;
-    }
-    settled
+    let Settled { record, .. } = buried(record, now, last);
+    let note = dead_letter(&record, said);
+    Settled { record, note }
 }

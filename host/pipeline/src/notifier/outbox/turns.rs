@@ -46,7 +46,7 @@ impl Turns {
     }
 
     /// Takes out the next message of which `may` says that it can be picked now.
-    pub(super) fn take(&mut self, may: impl Fn(&RuleName, &IntentId) -> bool) -> Option<IntentId> {
+    pub(super) fn take(&mut self, may: impl Fn(&RuleName, &IntentId) -> bool) -> Option<Place> {
         let (urgent, other) = (self.urgent.next(&may), self.other.next(&may));
         let is_urgent = match (&urgent, &other) {
             (Some(_), Some(_)) => self.urgent_in_a_row < URGENT_IN_A_ROW_MAX,
@@ -55,7 +55,7 @@ impl Turns {
         self.urgent_in_a_row = if is_urgent && other.is_some() { self.urgent_in_a_row + 1 } else { 0 };
         let (rule, place) = if is_urgent { urgent? } else { other? };
         self.class(is_urgent).serve(&rule, &place);
-        Some(place.2)
+        Some(place)
     }
 
     fn class(&mut self, is_urgent: bool) -> &mut Class {
@@ -119,7 +119,7 @@ mod tests {
     }
 
     fn taken(turns: &mut Turns) -> Option<i64> {
-        turns.take(|_, _| true).map(|id| id.0.parse().expect("a number"))
+        turns.take(|_, _| true).map(|(_, _, id)| id.0.parse().expect("a number"))
     }
 
     #[test]
@@ -153,7 +153,7 @@ mod tests {
         let mut turns = Turns::default();
         turns.insert(&rule("a"), false, place(1));
         turns.insert(&rule("b"), false, place(2));
-        assert_eq!(turns.take(|rule, _| rule.0 != "a"), Some(IntentId("2".into())));
+        assert_eq!(turns.take(|rule, _| rule.0 != "a"), Some(place(2)));
         assert_eq!(turns.take(|rule, _| rule.0 != "a"), None);
         turns.remove(&rule("a"), false, &place(1));
         assert_eq!(taken(&mut turns), None);
