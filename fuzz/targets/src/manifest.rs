@@ -3,15 +3,14 @@ use std::cell::RefCell;
 use std::fs;
 use std::path::Path;
 
-use serde_json::{Value, json};
 use tempfile::TempDir;
-use watchbell_contract::{AlertText, Context, Duration, Fault, Plan, TextFormat};
-use watchbell_manifest::{
-    Bundle, EndpointKind, ModuleFault, ModuleRef, Modules, Options, ProductInfo, Report, RuleModuleInfo,
-    load, load_tests, render,
-};
+use watchbell_manifest::{Bundle, Options, Report, load, load_tests, render};
 
 use crate::sections::{lines, sections};
+
+#[path = "../../../host/manifest/tests/fake/mod.rs"]
+mod fake; // modules and products, as the tests of manifests have them
+use fake::Fake;
 
 const ENVIRONMENT: &str = "\
 clusters: { main: { nodes: [\"http://127.0.0.1:9200\"] } }
@@ -113,7 +112,7 @@ fn write(root: &Path, texts: &Texts) {
 
 fn bundle(root: &Path, environment: &str, tokens: &[(String, String)]) -> Result<Bundle, Report> {
     let options = Options { environment, token_overrides: tokens, env: &|_| None, check_secrets: false };
-    load(root, &options, &Table)
+    load(root, &options, &Fake)
 }
 
 /// A report names at least one fault; each lies in its file, or just after its end where something is missing.
@@ -146,80 +145,4 @@ fn reads_back(root: &Path, first: &Bundle) {
 /// Private-use characters stand for tokens while a file is parsed.
 fn is_private(c: char) -> bool {
     ('\u{E000}'..='\u{F8FF}').contains(&c)
-}
-
-/// A table of modules and products with small schemas.
-struct Table;
-
-impl Modules for Table {
-    fn rules(&self) -> Vec<String> {
-        ["any", "frequency", "spike"].map(String::from).to_vec()
-    }
-
-    fn rule(&self, module: &ModuleRef) -> Result<RuleModuleInfo, ModuleFault> {
-        let name = match module {
-            ModuleRef::Builtin(name) => name.as_str(),
-            ModuleRef::File { .. } | ModuleRef::Registry { .. } => "any",
-        };
-        let timeframe = json!({ "type": "string", "pattern": "^([0-9]+(ms|[smhdw]))+$" });
-        let params_schema = match name {
-            "any" => json!({ "type": "object", "additionalProperties": false, "properties": {} }),
-            "frequency" => json!({
-                "type": "object", "additionalProperties": false, "required": ["count", "timeframe"],
-                "properties": { "count": { "type": "integer", "minimum": 1 }, "timeframe": timeframe },
-            }),
-            "spike" => json!({
-                "type": "object", "additionalProperties": false, "required": ["timeframe", "height"],
-                "x-watchbell-details": ["current", "reference"],
-                "properties": {
-                    "timeframe": timeframe, "height": { "type": "number", "exclusiveMinimum": 0 },
-                    "direction": { "enum": ["up", "down", "both"] },
-                    "threshold_cur": { "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "null" }] },
-                },
-            }),
-            "sequence" | "query" => json!({ "type": "object" }),
-            _ => return Err(ModuleFault::Unknown),
-        };
-        let (about_name, digest) = (name.to_owned(), format!("digest-of-{name}"));
-        Ok(RuleModuleInfo { about_name, state_version: 1, params_schema, digest })
-    }
-
-    fn prepare(&self, _: &ModuleRef, params: &Value, context: &Context) -> Result<Plan, Vec<Fault>> {
-        if context.key.len() > 8 {
-            return Err(vec![Fault { path: String::new(), message: "at most eight key fields".into() }]);
-        }
-        if params["timeframe"] == "0s" {
-            let message = "must be longer than 0s".into();
-            return Err(vec![Fault { path: "/timeframe".into(), message }]);
-        }
-        let grid = (params["timeframe"] == "1d").then(|| Duration::from_hours(24));
-        Ok(Plan { history: Duration::from_mins(10), grid })
-    }
-
-    fn products(&self) -> Vec<String> {
-        ["slack", "webhook"].map(String::from).to_vec()
-    }
-
-    fn product(&self, name: &str) -> Option<ProductInfo> {
-        let format = match name {
-            "slack" => TextFormat::Mrkdwn,
-            "webhook" => TextFormat::Plain,
-            _ => return None,
-        };
-        Some(ProductInfo {
-            params_schema: json!({
-                "type": "object", "additionalProperties": false,
-                "properties": { "method": { "enum": ["POST", "PUT"] }, "channel": { "type": "string" }, "body": {} },
-            }),
-            text: AlertText { format, styles: true, title_max: 150, body_max: 3_000 },
-            endpoint: EndpointKind::Http,
-        })
-    }
-
-    fn prepare_destination(&self, _: &str, params: &Value) -> Result<(), Vec<Fault>> {
-        if params["channel"] == "" {
-            return Err(vec![Fault { path: "/channel".into(), message: "names no channel".into() }]);
-        }
-        Ok(())
-    }
 }

@@ -11,7 +11,8 @@ const RULE: &str = "name: a\nuse: any\nindex: logs\nevery: 1m\nalert: { to: [hoo
 const ENVIRONMENT: &str = "clusters: { main: { nodes: [\"http://127.0.0.1:9\"] } }\n\
      destinations: { hook: { use: webhook, url: \"http://127.0.0.1:9/\" } }\n";
 
-fn folder() -> tempfile::TempDir {
+/// A folder with one rule and its environment.
+pub(super) fn folder() -> tempfile::TempDir {
     let scratch = tempfile::tempdir().unwrap();
     let rules = scratch.path().join("rules");
     fs::create_dir_all(rules.join("environments")).unwrap();

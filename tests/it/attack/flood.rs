@@ -28,16 +28,20 @@ lateness: 1s
 alert: { title: "somebody is here", body: "{{ summary }}", to: [hook] }
 "#;
 
+/// As many failed logins, each of a user of its own, a minute ago.
+pub(super) async fn spray(world: &World, users: usize) {
+    let then = now() - 60_000;
+    let sprayed: Vec<_> = (0..users).map(|n| hit(then + n as i64 / 100, 401, &format!("user-{n}"))).collect();
+    world.documents("logs-auth", &sprayed).await;
+}
+
 /// The first message of a quiet rule does not wait until the flood is over: not even a quarter of it passes before.
 #[tokio::test(flavor = "multi_thread")]
 async fn thousands_of_sprayed_names_do_not_delay_another_rules_alert_at_the_same_destination() {
     let mut world = World::new().await;
     world.index("logs-auth").await;
     world.index("logs-quiet").await;
-    let then = now() - 60_000;
-    let sprayed: Vec<_> =
-        (0..SPRAYED).map(|n| hit(then + n as i64 / 100, 401, &format!("user-{n}"))).collect();
-    world.documents("logs-auth", &sprayed).await;
+    spray(&world, SPRAYED).await;
     world.write("spray.yaml", SPRAY);
     world.write("quiet.yaml", QUIET);
     let mut host = world.start();

@@ -1,4 +1,5 @@
 //! Templates that pass a limit only with what documents say, so that `check` cannot know: the host goes on.
+use super::flood::spray;
 use crate::world::{World, hit, now};
 
 const KEYS: usize = 1_500;
@@ -40,10 +41,7 @@ async fn other_rules_go_on(body: &str, said: &str) {
     let mut world = World::new().await;
     world.index("logs-auth").await;
     world.index("logs-canary").await;
-    let then = now() - 60_000;
-    let documents: Vec<_> =
-        (0..KEYS).map(|n| hit(then + n as i64 / 100, 401, &format!("user-{n}"))).collect();
-    world.documents("logs-auth", &documents).await;
+    spray(&world, KEYS).await;
     world.write("evil.yaml", &evil(body));
     world.write("canary.yaml", CANARY);
     let mut host = world.start();

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
 use super::bounded;
+use super::files::folder;
 use crate::journey::FAILED_LOGINS;
 use crate::world::{PROGRAM, World, hit, now};
 
@@ -33,15 +34,8 @@ fn yaml(text: &str) -> String {
 
 #[test]
 fn keys_values_and_names_of_files_forge_nothing() {
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = folder();
     let rules = scratch.path().join("rules");
-    fs::create_dir_all(rules.join("environments")).unwrap();
-    fs::write(
-        rules.join("environments/default.yaml"),
-        "clusters: { main: { nodes: [\"http://127.0.0.1:9\"] } }\n\
-         destinations: { hook: { use: webhook, url: \"http://127.0.0.1:9/\" } }\n",
-    )
-    .unwrap();
     let evil = yaml(EVIL);
     let manifests = [
         format!("name: a\nuse: any\nindex: logs\nevery: 1m\nalert: {{ to: [hook] }}\n{evil}: 1\n"),
@@ -80,15 +74,8 @@ fn keys_values_and_names_of_files_forge_nothing() {
 
 #[test]
 fn tests_and_their_reports_forge_nothing() {
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = folder();
     let rules = scratch.path().join("rules");
-    fs::create_dir_all(rules.join("environments")).unwrap();
-    fs::write(
-        rules.join("environments/default.yaml"),
-        "clusters: { main: { nodes: [\"http://127.0.0.1:9\"] } }\n\
-         destinations: { hook: { use: webhook, url: \"http://127.0.0.1:9/\" } }\n",
-    )
-    .unwrap();
     let evil = yaml(EVIL);
     fs::write(
         rules.join("a.yaml"),
