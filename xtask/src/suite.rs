@@ -23,11 +23,11 @@ const STAGES: &[Room] = &[
     Room { name: "setup", budget: setup::BUDGET, run: |suite, stage| suite.setup(stage) },
     Room { name: "fmt", budget: minutes(1), run: |suite, stage| suite.fmt(stage) },
     Room { name: "plugins", budget: plugins::BUDGET, run: |suite, stage| suite.plugins(stage) },
-    Room { name: "clippy", budget: minutes(10), run: |suite, stage| suite.clippy(stage) },
-    Room { name: "tests", budget: minutes(35), run: |suite, stage| suite.tests(stage) },
+    Room { name: "clippy", budget: minutes(6), run: |suite, stage| suite.clippy(stage) },
+    Room { name: "tests", budget: minutes(39), run: |suite, stage| suite.tests(stage) },
     Room { name: "timelines", budget: minutes(3), run: |suite, stage| suite.timelines(stage) },
-    Room { name: "servers", budget: minutes(9), run: |suite, stage| suite.servers(stage) },
-    Room { name: "upgrade", budget: minutes(6), run: |suite, stage| suite.upgrade(stage) },
+    Room { name: "servers", budget: minutes(8), run: |suite, stage| suite.servers(stage) },
+    Room { name: "upgrade", budget: minutes(5), run: |suite, stage| suite.upgrade(stage) },
 ];
 
 /// Parts of `tests` that have one command: what hostile clusters, receivers, modules, manifests and documents can do.

@@ -31,31 +31,43 @@ pub fn lines(text: &str) -> Cow<'_, str> {
 /// JSON with the same characters escaped as JSON does; it remains the same value. A line break lies between values and
 /// stays.
 pub fn json(text: &str) -> Cow<'_, str> {
-    let is_escaped = |char: char| is_hidden(char) && char != '\n';
-    if !text.contains(is_escaped) {
-        return Cow::Borrowed(text);
-    }
-    let mut shown = String::with_capacity(text.len() + 16);
-    for char in text.chars() {
-        if is_escaped(char) {
-            for unit in char.encode_utf16(&mut [0; 2]) {
-                let _ = write!(shown, "\\u{unit:04x}");
-            }
-        } else {
-            shown.push(char);
+    escaped_by(text, is_hidden_in_data, |shown, char| {
+        for unit in char.encode_utf16(&mut [0; 2]) {
+            let _ = write!(shown, "\\u{unit:04x}");
         }
-    }
-    Cow::Owned(shown)
+    })
+}
+
+/// A quoted scalar of JSON as one of YAML, which knows no pairs of surrogates, with the same characters escaped.
+pub fn yaml(text: &str) -> Cow<'_, str> {
+    escaped_by(text, is_hidden_in_data, |shown, char| {
+        let _ = match u32::from(char) {
+            code @ ..=0xffff => write!(shown, "\\u{code:04x}"),
+            code => write!(shown, "\\U{code:08x}"),
+        };
+    })
+}
+
+fn is_hidden_in_data(char: char) -> bool {
+    is_hidden(char) && char != '\n'
 }
 
 fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
+    escaped_by(text, is_escaped, |shown, char| shown.extend(char.escape_default()))
+}
+
+fn escaped_by(
+    text: &str,
+    is_escaped: impl Fn(char) -> bool,
+    escape: impl Fn(&mut String, char),
+) -> Cow<'_, str> {
     if !text.contains(&is_escaped) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 16);
     for char in text.chars() {
         if is_escaped(char) {
-            shown.extend(char.escape_default());
+            escape(&mut shown, char);
         } else {
             shown.push(char);
         }
@@ -82,5 +94,6 @@ mod tests {
     fn json_keeps_its_value() {
         assert_eq!(json("[\n\"a\u{9b}\u{202e}\u{e0041}\"\n]"), "[\n\"a\\u009b\\u202e\\udb40\\udc41\"\n]");
         assert_eq!(json("{}"), "{}");
+        assert_eq!(yaml("\"a\u{9b}\u{e0000}\""), "\"a\\u009b\\U000e0000\"");
     }
 }

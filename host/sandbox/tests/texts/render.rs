@@ -1,7 +1,8 @@
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use watchbell_contract::{AlertText, Cause, Label, Severity, TextFormat, Timestamp};
-use watchbell_sandbox::{Config, Renderer, Sandbox};
+use watchbell_sandbox::{Config, Renderer, Sandbox, TextLimits};
 use watchbell_text::{Job, Subject, Text};
 
 static RENDERER: LazyLock<Renderer> = LazyLock::new(|| {
@@ -15,10 +16,13 @@ pub(crate) fn renderer() -> &'static Renderer {
     &RENDERER
 }
 
-/// Renders by the component, and natively to compare: these texts are all within the limits.
+/// Renders by the component, and natively to compare. What is compared are the texts, however long a busy machine takes
+/// over them.
 pub(crate) fn render(title: &str, body: &str, subject: &Subject<'_>, wants: AlertText) -> Text {
     let job = Job::new(title, body, subject, wants);
-    let rendered = RENDERER.render(&job).unwrap();
+    let minute = Duration::from_secs(60);
+    let limits = TextLimits { time_max: minute, wall_time_max: minute, ..TextLimits::default() };
+    let rendered = RENDERER.render_within(&job, &limits).unwrap();
     assert_eq!(rendered, watchbell_text::render(title, body, subject, wants));
     rendered.text
 }
