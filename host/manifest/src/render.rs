@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use serde::Serialize;
 use serde_json::Value;
-use watchbell_outside::{is_hidden, json, line, yaml};
+use watchbell_outside::{is_hidden, json, line, yaml_scalar};
 
 use crate::Bundle;
 use crate::tree::plain_value;
@@ -192,5 +192,9 @@ fn word(text: &str) -> String {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-' | '/'))
         && plain_value(text).is_ok_and(|value| value.is_string())
         && !matches!(text.to_ascii_lowercase().as_str(), "yes" | "no" | "on" | "off" | "y" | "n");
-    if plain { text.to_string() } else { yaml(&Value::String(text.to_string()).to_string()).into_owned() }
+    if plain {
+        text.to_string()
+    } else {
+        yaml_scalar(&Value::String(text.to_string()).to_string()).into_owned()
+    }
 }

@@ -8,4 +8,4 @@ mod address; // addresses of this machine and its network
 pub use address::private;
 pub use file::{READ_WAIT_MAX, ReadError, read, read_start, read_text};
 pub use walk::{Walk, WalkError, Walked};
-pub use words::{is_hidden, json, line, lines, yaml};
+pub use words::{is_hidden, json, line, lines, yaml_scalar};

@@ -39,7 +39,7 @@ pub fn json(text: &str) -> Cow<'_, str> {
 }
 
 /// A quoted scalar of JSON as one of YAML, which knows no pairs of surrogates, with the same characters escaped.
-pub fn yaml(text: &str) -> Cow<'_, str> {
+pub fn yaml_scalar(text: &str) -> Cow<'_, str> {
     escaped_by(text, is_hidden_in_data, |shown, char| {
         let _ = match u32::from(char) {
             code @ ..=0xffff => write!(shown, "\\u{code:04x}"),
@@ -94,6 +94,6 @@ mod tests {
     fn json_keeps_its_value() {
         assert_eq!(json("[\n\"a\u{9b}\u{202e}\u{e0041}\"\n]"), "[\n\"a\\u009b\\u202e\\udb40\\udc41\"\n]");
         assert_eq!(json("{}"), "{}");
-        assert_eq!(yaml("\"a\u{9b}\u{e0000}\""), "\"a\\u009b\\U000e0000\"");
+        assert_eq!(yaml_scalar("\"a\u{9b}\u{e0000}\""), "\"a\\u009b\\U000e0000\"");
     }
 }
