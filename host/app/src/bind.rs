@@ -12,6 +12,7 @@ use watchbell_elastic::{Cluster, ClusterConfig, Target};
 use watchbell_manifest as manifest;
 use watchbell_manifest::{BoundRule, Bundle, ClusterAuth, ClusterSpec, RuleLimits, SecretOr, SecretRef};
 use watchbell_pipeline::action::Run;
+use watchbell_pipeline::maintenance::HoldsSpec;
 use watchbell_pipeline::spec::{DestinationName, DestinationSpec, NoData, RuleName, RuleSpec};
 use watchbell_sandbox as sandbox;
 use watchbell_sandbox::{AlerterModule, DestinationSettings, Limits, Renderer, RuleModule};
@@ -29,6 +30,8 @@ pub struct Deployment {
     pub environment: String,
     pub specs: Vec<Arc<RuleSpec>>,
     pub destination_specs: Vec<DestinationSpec>,
+    /// Maintenance windows, and what mutes what.
+    pub holds: HoldsSpec,
     pub cluster_concurrency: BTreeMap<String, usize>,
     /// The SQLite file.
     pub store: PathBuf,
@@ -93,6 +96,7 @@ impl Deployment {
             environment: environment.name.clone(),
             specs: bundle.rules.iter().map(|rule| Arc::new(rule.spec.clone())).collect(),
             destination_specs: bundle.outbox(),
+            holds: bundle.environment.holds.clone(),
             cluster_concurrency: environment
                 .clusters
                 .iter()

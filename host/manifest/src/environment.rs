@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 use watchbell_confine::Grant;
 use watchbell_contract::Duration;
+use watchbell_pipeline::maintenance::HoldsSpec;
 
 use crate::endpoint::Endpoint;
 use crate::modules::Identity;
@@ -26,6 +27,8 @@ pub struct Environment {
     pub plugins: Option<PluginPolicy>,
     /// The address to serve health, metrics and status on; `None`: they are not served.
     pub listen: Option<SocketAddr>,
+    /// Maintenance windows, what mutes what, and how long a silence may last.
+    pub holds: HoldsSpec,
     /// The default limits of rules.
     pub limits: RuleLimits,
     /// The effective environment: merged, tokens applied, secrets by reference.

@@ -99,7 +99,9 @@ pub(crate) struct Alert {
     pub(crate) body: Option<String>,
     pub(crate) to: Option<Vec<String>>,
     pub(crate) escalate: Option<Vec<Step>>,
-    pub(crate) repeat: Option<Span>,
+    pub(crate) repeat: Option<Repeat>,
+    pub(crate) repeat_max: Option<u32>,
+    pub(crate) ack: Option<Ack>,
     #[serde(rename = "for")]
     pub(crate) hold: Option<Span>,
     pub(crate) resolve_after: Option<Span>,
@@ -112,6 +114,21 @@ pub(crate) struct Step {
     pub(crate) to: Vec<String>,
     pub(crate) unless: Option<Unless>,
     pub(crate) severity: Option<Level>,
+    pub(crate) when: Option<Active>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Repeat {
+    Always(Span),
+    Growing(Vec<Span>),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Ack {
+    #[serde(rename = "for")]
+    pub(crate) lasts: Option<Span>,
 }
 
 #[derive(Deserialize)]
@@ -154,7 +171,41 @@ pub(crate) struct Environment {
     pub(crate) plugins: Option<Plugins>,
     pub(crate) listen: Option<String>,
     #[serde(default)]
+    pub(crate) maintenance: BTreeMap<String, Maintenance>,
+    #[serde(default)]
+    pub(crate) inhibit: BTreeMap<String, Inhibit>,
+    #[serde(default)]
+    pub(crate) silences: Silences,
+    #[serde(default)]
     pub(crate) limits: Limits,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Maintenance {
+    #[serde(rename = "match")]
+    pub(crate) matchers: Vec<String>,
+    pub(crate) cron: Option<String>,
+    pub(crate) timezone: Option<String>,
+    pub(crate) lasts: Option<Span>,
+    pub(crate) from: Option<String>,
+    pub(crate) until: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Inhibit {
+    pub(crate) source: Vec<String>,
+    pub(crate) target: Vec<String>,
+    #[serde(default)]
+    pub(crate) equal: Vec<String>,
+    pub(crate) wait: Option<Span>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Silences {
+    pub(crate) longest: Option<Span>,
 }
 
 #[derive(Deserialize)]

@@ -53,7 +53,7 @@ fn the_rule_means_what_it_says() {
     );
     assert_eq!(rule.target.indices, ["logstash-*"]);
     assert_eq!((rule.spec.delay, rule.spec.lateness), (Duration::from_secs(10), Duration::from_mins(2)));
-    assert_eq!(rule.spec.alert.repeat, Some(Duration::from_hours(4)));
+    assert_eq!(rule.spec.alert.repeat, [Duration::from_hours(4)]);
     assert!(rule.spec.alert.body.contains("href=\"https://kibana.example.com\""), "{}", rule.spec.alert.body);
     let steps: Vec<(u64, bool)> =
         rule.spec.alert.steps.iter().map(|s| (s.after.0 / 60_000, s.unless_acknowledged)).collect();

@@ -110,6 +110,12 @@ impl Active {
         if active.next_from(begin).is_none() { Err(ActiveFault::Never) } else { Ok(active) }
     }
 
+    /// The same for the same hours, whatever the version of the time zone's rules.
+    pub(crate) fn identity(&self) -> String {
+        let Self { hours, days, holidays, zone, .. } = self;
+        format!("{hours:?} {days:?} {holidays:?} {}", zone.iana_name().unwrap_or_default())
+    }
+
     /// Whether notifications may begin at `at`.
     pub fn holds(&self, at: Timestamp) -> bool {
         self.local(at).is_some_and(|local| {

@@ -17,6 +17,7 @@ use crate::action::{Action, RunId};
 use crate::config::Config;
 use crate::fault::RunFault;
 use crate::input::{Evaluation, Input};
+use crate::maintenance::HoldsSpec;
 use crate::notifier::{self, Notifier};
 use crate::partition::{self, Partition};
 use crate::queue::{Line, Queue, Slot};
@@ -58,6 +59,7 @@ struct Deployment {
     rules: Vec<Arc<RuleSpec>>,
     by_partition: BTreeMap<PartitionId, Vec<Arc<RuleSpec>>>,
     destinations: Vec<DestinationSpec>,
+    holds: HoldsSpec,
     /// How many clusters its rules query.
     clusters: usize,
 }
@@ -115,7 +117,9 @@ impl Coordinator {
         self.now = self.now.max(now);
         match input {
             Input::Tick => {}
-            Input::Bundle { bundle, rules, destinations } => self.take_bundle(bundle, rules, destinations),
+            Input::Bundle { bundle, rules, destinations, holds } => {
+                self.take_bundle(bundle, rules, destinations, holds);
+            }
             Input::PartitionTaken(snapshot) => self.take_partition(snapshot),
             Input::NotifierTaken(snapshot) => self.take_notifier(snapshot),
             Input::NotifierNotTaken { seen } => self.retake = Some((self.now + RETAKE_PAUSE, seen)),

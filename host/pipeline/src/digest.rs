@@ -51,6 +51,9 @@ impl Step {
         to.into_iter().for_each(|name| {
             digest.text(name);
         });
+        if let Some(when) = &self.when {
+            digest.text("when").text(&when.identity());
+        }
         StepId(digest.hash())
     }
 }

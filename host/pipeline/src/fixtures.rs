@@ -2,7 +2,7 @@
 use watchbell_contract::{Duration, Severity, Timestamp, Window};
 
 use crate::action::{Purpose, Run, RunId};
-use crate::record::{EpisodeId, EpisodeRecord, LastSignal, Phase, SeenSignal};
+use crate::record::{EpisodeId, EpisodeProgress, EpisodeRecord, LastSignal, Phase, SeenSignal};
 use crate::spec::{DestinationName, RuleName, RuleSpec, Step};
 
 /// Every minute, with 10 s delay and 2 minutes for late documents.
@@ -52,6 +52,7 @@ pub(crate) fn episode(steps: &[Step]) -> EpisodeRecord {
         announced_at: None,
         notified: Vec::new(),
         ordinal: 0,
+        progress: EpisodeProgress { followed: Severity::Warning, ..EpisodeProgress::default() },
     }
 }
 
@@ -62,5 +63,6 @@ pub(crate) fn step(minutes: u64, to: &str, unless_acknowledged: bool) -> Step {
         to: vec![DestinationName(to.into())],
         unless_acknowledged,
         severity: None,
+        when: None,
     }
 }

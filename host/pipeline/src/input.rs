@@ -5,6 +5,7 @@ use watchbell_contract::{Duration, Finding, Receipt, RecordedCall, Refusal};
 
 use crate::action::RunId;
 use crate::fault::RunFault;
+use crate::maintenance::HoldsSpec;
 use crate::notifier::TextOrder;
 use crate::record::{
     BundleRef, Command, CommandId, Epoch, IntentId, Lost, Nonce, NotifierSnapshot, PartitionSnapshot,
@@ -19,7 +20,12 @@ pub enum Input {
     /// Time has passed.
     Tick,
     /// A new bundle replaces the one in force as a whole. A bundle of an earlier generation is ignored.
-    Bundle { bundle: BundleRef, rules: Vec<Arc<RuleSpec>>, destinations: Vec<DestinationSpec> },
+    Bundle {
+        bundle: BundleRef,
+        rules: Vec<Arc<RuleSpec>>,
+        destinations: Vec<DestinationSpec>,
+        holds: HoldsSpec,
+    },
     /// This host owns a partition from now on.
     PartitionTaken(PartitionSnapshot),
     /// This host owns the notifier from now on.

@@ -7,6 +7,8 @@ pub mod input; // facts and commands in
 pub mod action; // actions out
 pub mod schedule; // when a rule is due
 pub mod active; // when notifications may begin
+pub mod matcher; // conditions that choose episodes and events
+pub mod maintenance; // what an environment holds back
 mod grid; // where windows may end
 mod window; // which time range a run covers
 mod priming; // what a rule reads before its first window

@@ -41,6 +41,10 @@ pub enum Wording {
     /// The rule's templates, followed by a note that it happened before the store was made: nobody knows here what an
     /// earlier host told.
     BeforeStore,
+    /// The rule's templates, followed by who has acknowledged it.
+    Acknowledged,
+    /// The rule's templates, followed by a note that an acknowledgement is over; `person` gave it.
+    Unacknowledged,
     /// The host's own, for a slice of time that could not be evaluated.
     Gap,
     /// The host's own, for many episodes that an edit made overdue.
@@ -93,6 +97,7 @@ impl Message {
             environment: &self.environment,
             severity: self.severity,
             cause: self.cause,
+            person: self.person.as_deref(),
             labels: &self.named,
             at: self.last.at,
             since: self.since,

@@ -3,6 +3,7 @@
 mod decider; // transitions, time and commands become messages
 pub(crate) mod escalation; // who is notified of an episode, and when
 pub(crate) mod hold; // what holds it back
+pub(crate) mod standing; // silences, pauses, maintenance and what mutes others
 mod episodes; // levels as people see them: start, steps, end
 mod events; // what is announced once
 mod gaps; // slices of time that could not be evaluated
@@ -21,6 +22,7 @@ use watchbell_contract::{Receipt, RecordedCall, Refusal, Timestamp};
 
 use crate::action::{Action, Note};
 use crate::config::Config;
+use crate::maintenance::HoldsSpec;
 use crate::reason::Reason;
 use crate::record::{
     Command, CommandId, Epoch, Incarnation, IntentId, NotifierCommit, NotifierSnapshot, PartitionId,
@@ -30,6 +32,7 @@ use crate::spec::{DestinationSpec, RuleName, RuleSpec};
 use decider::{Decider, Messages};
 use draft::Draft;
 pub use outbox::TextOrder;
+use standing::Standing;
 use watchbell_text::Text;
 
 pub(crate) struct Notifier {
@@ -76,7 +79,8 @@ impl Notifier {
             dead_letters: snapshot.dead_letters,
             receipts: snapshot.receipts,
         };
-        let (decider, notes) = Decider::new(episodes, messages, snapshot.commands, now);
+        let standing = Standing::new(snapshot.silences, snapshot.pause, now);
+        let (decider, notes) = Decider::new(episodes, messages, standing, snapshot.commands, now);
         let positions = positions.into_iter().map(|at| (at.partition, at.number)).collect();
         let notifier = Self {
             incarnation,
@@ -96,12 +100,13 @@ impl Notifier {
         generation: u64,
         rules: &[Arc<RuleSpec>],
         destinations: Vec<DestinationSpec>,
+        holds: HoldsSpec,
         context: Context<'_>,
     ) {
         (self.generation, self.is_configured) = (generation, true);
         let waiting = std::mem::take(&mut self.waiting);
         self.decide(context, |decider, context| {
-            decider.take_bundle(rules, destinations, context);
+            decider.take_bundle(rules, destinations, holds, context);
             for (id, by, command) in waiting {
                 decider.command(id, by, command, context);
             }

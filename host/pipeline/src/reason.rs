@@ -4,6 +4,7 @@ use std::fmt;
 
 use watchbell_contract::{Severity, Timestamp};
 
+use crate::record::{EpisodeId, SilenceId};
 use crate::spec::DestinationName;
 
 /// Any reason, as listed by `explain`. `Display` is a sentence without a capital first letter and full stop.
@@ -65,6 +66,10 @@ pub enum SendReason {
     Ended,
     CameAndWent,
     Event,
+    /// A person has acknowledged it: whoever was notified is told.
+    Acknowledged,
+    /// An acknowledgement is over, because its time has passed or a person took it back.
+    Unacknowledged,
 }
 
 /// Why nothing is sent now.
@@ -80,11 +85,37 @@ pub enum HoldReason {
         until: Option<Timestamp>,
     },
     ResolvedByHand,
+    /// Everything is paused.
+    Paused {
+        until: Timestamp,
+    },
+    Silenced {
+        silence: SilenceId,
+        until: Timestamp,
+    },
+    /// A maintenance window of the environment.
+    Maintenance {
+        name: String,
+        until: Timestamp,
+    },
+    /// An open episode mutes it.
+    Inhibited {
+        by: EpisodeId,
+    },
+    /// An episode that would mute it may be judged a little later.
+    InhibitWait {
+        until: Timestamp,
+    },
     BelowSeverity {
         step: u32,
         severity: Severity,
     },
     Acknowledged,
+    /// Outside the hours of a step's `when`.
+    StepHours {
+        step: u32,
+        until: Option<Timestamp>,
+    },
     StepLater {
         step: u32,
         until: Timestamp,
@@ -183,17 +214,36 @@ impl SendReason {
             Self::Ended => "ended",
             Self::CameAndWent => "came_and_went",
             Self::Event => "event",
+            Self::Acknowledged => "acknowledged",
+            Self::Unacknowledged => "unacknowledged",
         }
     }
 }
 
 impl HoldReason {
+    /// Whether escalation stands while it holds, and until when, if that is known.
+    pub(crate) fn stands(&self) -> Option<Option<Timestamp>> {
+        match self {
+            Self::Paused { until } | Self::Silenced { until, .. } | Self::Maintenance { until, .. } => {
+                Some(Some(*until))
+            }
+            Self::Inhibited { .. } => Some(None),
+            _ => None,
+        }
+    }
+
     /// The name in metrics.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Pending { .. } => "pending",
             Self::Inactive { .. } => "inactive",
             Self::ResolvedByHand => "resolved_by_hand",
+            Self::Paused { .. } => "paused",
+            Self::Silenced { .. } => "silenced",
+            Self::Maintenance { .. } => "maintenance",
+            Self::Inhibited { .. } => "inhibited",
+            Self::InhibitWait { .. } => "inhibit_wait",
+            Self::StepHours { .. } => "step_hours",
             Self::BelowSeverity { .. } => "below_severity",
             Self::Acknowledged => "acknowledged",
             Self::StepLater { .. } => "step_later",
@@ -268,6 +318,8 @@ impl fmt::Display for SendReason {
             Self::Ended => write!(f, "the episode was resolved"),
             Self::CameAndWent => write!(f, "the episode was resolved before anyone was notified"),
             Self::Event => write!(f, "an event is sent once"),
+            Self::Acknowledged => write!(f, "it was acknowledged"),
+            Self::Unacknowledged => write!(f, "its acknowledgement is over"),
         }
     }
 }
@@ -281,6 +333,21 @@ impl fmt::Display for HoldReason {
             }
             Self::Inactive { until: None } => write!(f, "outside the `active` hours"),
             Self::ResolvedByHand => write!(f, "resolved by hand, and its level has not ended yet"),
+            Self::Paused { until } => write!(f, "everything is paused until {until}"),
+            Self::Silenced { silence, until } => {
+                write!(f, "silenced until {until} by silence `{}`", silence.0)
+            }
+            Self::Maintenance { name, until } => write!(f, "under maintenance `{name}` until {until}"),
+            Self::Inhibited { by } => write!(f, "muted by the open episode `{}`", by.0),
+            Self::InhibitWait { until } => {
+                write!(f, "waiting until {until} for an episode that would mute it")
+            }
+            Self::StepHours { step, until: Some(until) } => {
+                write!(f, "escalation step {} waits for its hours, which begin at {until}", step + 1)
+            }
+            Self::StepHours { step, until: None } => {
+                write!(f, "escalation step {} is outside its hours", step + 1)
+            }
             Self::BelowSeverity { step, severity } => {
                 write!(f, "escalation step {} requires severity {}", step + 1, severity.as_str())
             }

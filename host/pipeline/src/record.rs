@@ -6,6 +6,7 @@ mod overflow; // keys beyond a rule's limit of open episodes
 mod transition; // what partitions pass to the notifier
 mod episode; // levels as people see them
 mod intent; // messages for one destination
+mod silence; // what people hold back
 mod command; // people's commands
 mod commit; // one write, and what a new owner finds
 
@@ -14,7 +15,9 @@ pub use commit::{
     BundleRef, Commit, DEAD_LETTERS_MAX, Holdings, Loss, Lost, NotifierCommit, NotifierSnapshot,
     PartitionCommit, PartitionSnapshot, StoreMeta,
 };
-pub use episode::{Ending, EpisodeId, EpisodeRecord, LastSignal, Notified, Phase};
+pub use episode::{
+    Ending, EpisodeId, EpisodeProgress, EpisodeRecord, LastSignal, Notified, Phase, Standstill,
+};
 pub use intent::{
     Delivery, FirstReceipt, IntentId, IntentRecord, RECORDED_BODY_BYTES_MAX, RECORDED_CALLS_MAX,
     RECORDED_HEADERS_BYTES_MAX,
@@ -29,4 +32,5 @@ pub use rule::{
     Failure, GapReason, GapRecord, Later, LaterEvent, Priming, RuleRecord, RunSummary, SeenSignal,
     StateRecord,
 };
+pub use silence::{PauseRecord, SILENCES_MAX, SilenceId, SilenceRecord, SilenceSpec};
 pub use transition::{Change, Occurrence, TransitionRecord};

@@ -115,7 +115,13 @@ pub struct AlertSpec {
     pub body: String,
     /// In order of `after`. If empty, nobody is notified, but episodes are kept.
     pub steps: Vec<Step>,
-    pub repeat: Option<Duration>,
+    /// How long after an announcement it is repeated while it lasts: the first time, the second, and so on; the last
+    /// from then on. Empty: never.
+    pub repeat: Vec<Duration>,
+    /// How often it is repeated at most, until it gets worse or an acknowledgement is over.
+    pub repeats_max: Option<u32>,
+    /// How long an acknowledgement holds; without end if `None`.
+    pub ack_for: Option<Duration>,
     /// How long a level must hold, in window time, before anyone is notified.
     pub hold: Duration,
     /// An episode ends this long, in window time, after its last signal's `until`.
@@ -123,16 +129,18 @@ pub struct AlertSpec {
 }
 
 /// One escalation step, `after` the commit that opened the episode.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     pub after: Duration,
     pub to: Vec<DestinationName>,
     pub unless_acknowledged: bool,
     /// Fires only from this severity on; at once when `worse` raises the severity to it.
     pub severity: Option<Severity>,
+    /// Fires only within these hours; one that is due outside of them waits.
+    pub when: Option<Active>,
 }
 
-/// hash(`after`, `to`, `severity`): identifies a step before and after an edit.
+/// hash(`after`, `to`, `severity`, `when`): identifies a step before and after an edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StepId(pub u64);
 
@@ -148,6 +156,17 @@ pub struct DestinationSpec {
     pub deadline: Duration,
     /// Maximum concurrent deliveries.
     pub concurrency: usize,
+}
+
+impl AlertSpec {
+    /// How long after an announcement the next repeat is due, after `repeats` of them.
+    pub fn repeat_after(&self, repeats: u32) -> Option<Duration> {
+        if self.repeats_max.is_some_and(|most| repeats >= most) {
+            return None;
+        }
+        let place = usize::try_from(repeats).unwrap_or(usize::MAX).min(self.repeat.len().saturating_sub(1));
+        self.repeat.get(place).copied()
+    }
 }
 
 impl RuleSpec {

@@ -8,7 +8,7 @@ use watchbell_pipeline::record::{
     BundleRef, COMMAND_IDS_MAX, CommandLog, CommandRecord, Commit, DEAD_LETTERS_MAX, Delivery, EpisodeId,
     EpisodeRecord, Epoch, FirstReceipt, GapRecord, HostId, Incarnation, IntentId, IntentRecord, Level, Loss,
     Lost, Nonce, NotifierCommit, NotifierSnapshot, Owned, PartitionCommit, PartitionId, PartitionSnapshot,
-    Phase, Position, RuleRecord, StoreMeta, Tenure, TransitionRecord,
+    PauseRecord, Phase, Position, RuleRecord, SilenceId, SilenceRecord, StoreMeta, Tenure, TransitionRecord,
 };
 use watchbell_pipeline::spec::{DestinationName, RuleName};
 
@@ -33,6 +33,8 @@ pub struct Memory {
     intents: BTreeMap<IntentId, (u64, IntentRecord)>,
     intents_seen: u64,
     gaps: Vec<GapRecord>,
+    silences: BTreeMap<SilenceId, SilenceRecord>,
+    pause: Option<PauseRecord>,
     commands: BTreeMap<u64, CommandRecord>,
 }
 
@@ -173,6 +175,15 @@ impl Memory {
             };
             self.intents.insert(intent.id.clone(), (order, intent.clone()));
         }
+        for silence in &part.silences {
+            self.silences.insert(silence.id.clone(), silence.clone());
+        }
+        for id in &part.silences_ended {
+            self.silences.remove(id);
+        }
+        if let Some(pause) = &part.pause {
+            self.pause.clone_from(pause);
+        }
         for record in &part.commands {
             if !self.commands.values().any(|kept| kept.id == record.id) {
                 self.commands.entry(record.number).or_insert_with(|| record.clone());
@@ -263,6 +274,8 @@ impl Store for Memory {
             intents: self.intents().into_iter().filter(|intent| is_open(intent)).cloned().collect(),
             dead_letters: self.dead_letters(),
             receipts: self.receipts(),
+            silences: self.silences.values().cloned().collect(),
+            pause: self.pause.clone(),
             commands: self.command_log(),
         })
     }

@@ -1,7 +1,7 @@
 //! What a store reports to people and programs that want to know what is going on.
 use watchbell_pipeline::record::{
     CommandRecord, Delivery, EpisodeRecord, Epoch, GapRecord, HostId, IntentRecord, Level, Owned,
-    PartitionId, Phase, RuleRecord, StoreMeta,
+    PartitionId, PauseRecord, Phase, RuleRecord, SilenceRecord, StoreMeta,
 };
 use watchbell_pipeline::spec::{DestinationName, RuleName};
 
@@ -33,6 +33,12 @@ pub trait Read: Send {
 
     /// The newest gaps, of one rule or of all; at most `rows_max`.
     fn gaps(&self, rule: Option<&RuleName>, rows_max: u32) -> Result<Vec<GapRecord>, StoreError>;
+
+    /// The silences in force or to come, by id.
+    fn silences(&self) -> Result<Vec<SilenceRecord>, StoreError>;
+
+    /// The last pause that was not taken back; it may be over.
+    fn pause(&self) -> Result<Option<PauseRecord>, StoreError>;
 
     /// The newest commands with their outcomes; at most `rows_max`.
     fn commands(&self, rows_max: u32) -> Result<Vec<CommandRecord>, StoreError>;

@@ -3,8 +3,8 @@ use std::path::PathBuf;
 
 use rusqlite::{Connection, params};
 use watchbell_pipeline::record::{
-    CommandRecord, EpisodeRecord, GapRecord, HostId, IntentRecord, Level, Owned, PartitionId, RuleRecord,
-    StoreMeta, Tenure,
+    CommandRecord, EpisodeRecord, GapRecord, HostId, IntentRecord, Level, Owned, PartitionId, PauseRecord,
+    RuleRecord, SilenceRecord, StoreMeta, Tenure,
 };
 use watchbell_pipeline::spec::RuleName;
 
@@ -101,6 +101,14 @@ impl Read for Reader {
         let sql = "SELECT * FROM gaps WHERE ?1 IS NULL OR rule = ?1
                    ORDER BY recorded_at DESC, starts DESC LIMIT ?2";
         self.all(sql, params![rule.map(|rule| &rule.0), rows_max])
+    }
+
+    fn silences(&self) -> Result<Vec<SilenceRecord>, StoreError> {
+        self.all("SELECT * FROM silences ORDER BY id", [])
+    }
+
+    fn pause(&self) -> Result<Option<PauseRecord>, StoreError> {
+        Ok(self.all("SELECT * FROM pause", [])?.pop())
     }
 
     fn commands(&self, rows_max: u32) -> Result<Vec<CommandRecord>, StoreError> {

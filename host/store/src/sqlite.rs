@@ -11,6 +11,7 @@ mod rows; // rows, converted by hand into records
 mod owned; // who owns what, and which parts of a commit are valid
 mod take; // what a new owner finds
 mod write; // writes a commit
+mod holds; // what people ask for
 mod prune; // deletes old rows
 mod fault; // SQLite's errors as our own
 

@@ -39,6 +39,7 @@ struct Owned {
     severity: Severity,
     #[serde(with = "wire::Cause")]
     cause: Cause,
+    person: Option<String>,
     #[serde(with = "wire::labels")]
     labels: Vec<Label>,
     #[serde(with = "wire::Timestamp")]
@@ -104,6 +105,7 @@ impl Job {
             environment: cut(subject.environment),
             severity: subject.severity,
             cause: subject.cause,
+            person: subject.person.map(cut),
             labels: labels.collect(),
             at: subject.at,
             since: subject.since,
@@ -161,6 +163,7 @@ impl Owned {
             environment: &self.environment,
             severity: self.severity,
             cause: self.cause,
+            person: self.person.as_deref(),
             labels: &self.labels,
             at: self.at,
             since: self.since,
@@ -216,6 +219,7 @@ mod tests {
             environment: "default",
             severity: Severity::Warning,
             cause: Cause::Was,
+            person: None,
             labels,
             at: Timestamp(-1),
             since: Timestamp(i64::MAX),

@@ -76,6 +76,7 @@ mod tests {
             environment: "default",
             severity: Severity::Critical,
             cause: Cause::Opened,
+            person: None,
             labels: &[],
             at: Timestamp(0),
             since: Timestamp(0),

@@ -24,6 +24,8 @@ pub struct Subject<'a> {
     pub environment: &'a str,
     pub severity: Severity,
     pub cause: Cause,
+    /// Who acknowledged or resolved the episode, if a person did.
+    pub person: Option<&'a str>,
     /// `labels.host`; if a name has dots, both `labels["host.name"]` and `labels.host.name` work.
     pub labels: &'a [Label],
     pub at: Timestamp,
@@ -39,12 +41,13 @@ pub struct Subject<'a> {
     pub more: &'a [String],
 }
 
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 20] = [
     "rule",
     "owner",
     "environment",
     "severity",
     "cause",
+    "person",
     "labels",
     "at",
     "since",
@@ -240,6 +243,7 @@ impl Subject<'_> {
             ("environment", text(self.environment)),
             ("severity", self.severity.as_str().into()),
             ("cause", self.cause.as_str().into()),
+            ("person", self.person.map(text).into()),
             ("labels", Value::from_object(Fields::new(self.labels.iter().map(label)))),
             ("at", time(self.at).into()),
             ("since", time(self.since).into()),

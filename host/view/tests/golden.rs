@@ -13,8 +13,8 @@ use watchbell_pipeline::action::{Purpose, RunId};
 use watchbell_pipeline::health::Progress;
 use watchbell_pipeline::message::{Message, Wording};
 use watchbell_pipeline::record::{
-    Delivery, Ending, EpisodeId, EpisodeRecord, Epoch, Failure, GapReason, GapRecord, HostId, IntentId,
-    IntentRecord, LastSignal, Notified, Phase, RunSummary,
+    Delivery, Ending, EpisodeId, EpisodeProgress, EpisodeRecord, Epoch, Failure, GapReason, GapRecord,
+    HostId, IntentId, IntentRecord, LastSignal, Notified, Phase, RunSummary,
 };
 use watchbell_pipeline::spec::{DestinationName, RuleName};
 use watchbell_pipeline::{
@@ -171,6 +171,7 @@ fn episode(id: &str, host: Option<&str>, phase: Phase) -> EpisodeRecord {
             step: None,
         }],
         ordinal: 1,
+        progress: EpisodeProgress { followed: Severity::Critical, ..EpisodeProgress::default() },
     }
 }
 

@@ -85,6 +85,7 @@ fn job(title: &str, body: &str) -> Job {
         environment: "production",
         severity: Severity::Warning,
         cause: Cause::Opened,
+        person: None,
         labels: &labels,
         at: Timestamp(1_796_000_000_000),
         since: Timestamp(1_795_990_000_000),

@@ -93,6 +93,7 @@ impl args::Past {
             rules: BTreeMap::from([(spec.name.clone(), Arc::new(live))]),
             specs: vec![Arc::new(spec)],
             destinations: bundle.outbox(),
+            holds: bundle.environment.holds.clone(),
             texts: Texts::new(catalog.texts()?),
         };
         let terminal = Terminal::error();

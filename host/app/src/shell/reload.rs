@@ -81,6 +81,7 @@ impl Shell {
             bundle: bundle.clone(),
             rules: deployment.specs.clone(),
             destinations: deployment.destination_specs.clone(),
+            holds: deployment.holds.clone(),
         };
         self.bundle = Some(bundle);
         self.handle(input);

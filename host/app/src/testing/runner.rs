@@ -131,6 +131,7 @@ impl Runner {
             environment: bundle.environment.name.clone(),
             specs: vec![Arc::new(rule.spec.clone())],
             destinations: bundle.outbox(),
+            holds: bundle.environment.holds.clone(),
             texts: Texts::new(catalog.texts()?),
             rules: BTreeMap::from([(RuleName(rule.spec.name.0.clone()), Arc::new(bound))]),
         };

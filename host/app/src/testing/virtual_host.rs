@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use watchbell_contract::{Duration, Receipt, Refusal, Timestamp};
 use watchbell_pipeline::action::{Action, Note, Purpose, Run};
 use watchbell_pipeline::input::{Input, Persisted};
+use watchbell_pipeline::maintenance::HoldsSpec;
 use watchbell_pipeline::record::{BundleRef, EpisodeRecord, HostId, Phase};
 use watchbell_pipeline::spec::{DestinationName, DestinationSpec, RuleName, RuleSpec};
 use watchbell_pipeline::{Config, Coordinator};
@@ -29,6 +30,7 @@ pub(crate) struct VirtualDeployment {
     pub(crate) environment: String,
     pub(crate) specs: Vec<Arc<RuleSpec>>,
     pub(crate) destinations: Vec<DestinationSpec>,
+    pub(crate) holds: HoldsSpec,
     pub(crate) rules: BTreeMap<RuleName, Arc<LiveRule>>,
     pub(crate) texts: Texts,
 }
@@ -155,6 +157,7 @@ impl VirtualHost {
             bundle: BundleRef::after(None, deployment.digest.clone()),
             rules: deployment.specs.clone(),
             destinations: deployment.destinations.clone(),
+            holds: deployment.holds.clone(),
         };
         self.coordinator.handle(self.now, bundle);
     }

@@ -4,6 +4,7 @@ use watchbell_pipeline::spec::{AlertSpec, Comparison, DestinationName, Step, Wor
 use watchbell_text::{self as text, NameKind, check_template};
 
 use super::doc::Doc;
+use super::schedule::hours;
 use super::texts;
 use crate::report::suggest;
 use crate::{Environment, Shown, raw};
@@ -14,6 +15,7 @@ pub(crate) fn alert(
     typed: Option<raw::Alert>,
     base: Severity,
     key: &[String],
+    zone: Option<&str>,
     environment: Option<&Environment>,
 ) -> (AlertSpec, Vec<Shown>) {
     let typed = typed.unwrap_or_default();
@@ -33,9 +35,9 @@ pub(crate) fn alert(
         }
         (Some(to), None) => {
             let to = destinations(doc, "/alert/to", to, environment);
-            vec![Step { after: Duration::ZERO, to, unless_acknowledged: false, severity: None }]
+            vec![Step { after: Duration::ZERO, to, unless_acknowledged: false, severity: None, when: None }]
         }
-        (None, Some(steps)) => escalation(doc, steps, environment),
+        (None, Some(steps)) => escalation(doc, steps, zone, environment),
         (None, None) if ["/alert/to", "/alert/escalate"].iter().any(|at| doc.was_wrong(at)) => Vec::new(),
         (None, None) => {
             doc.warn("/alert", "the rule has no destinations", "name destinations: `alert: { to: […] }`");
@@ -54,12 +56,19 @@ pub(crate) fn alert(
             );
         }
     }
-    let repeat = typed.repeat.map(|_| doc.positive("/alert/repeat", typed.repeat, Duration::ZERO));
+    let repeat = repeat(doc, typed.repeat);
+    if typed.repeat_max.is_some() && repeat.is_empty() {
+        doc.warn("/alert/repeat_max", "nothing is repeated: `repeat` is missing", "add `repeat: 4h`");
+    }
+    let ack_for = typed.ack.and_then(|ack| ack.lasts);
+    let ack_for = ack_for.map(|lasts| doc.positive("/alert/ack/for", Some(lasts), Duration::ZERO));
     let alert = AlertSpec {
         title: typed.title.unwrap_or_else(|| text::TITLE.into()),
         body: typed.body.unwrap_or_else(|| text::BODY.into()),
         steps,
         repeat,
+        repeats_max: typed.repeat_max,
+        ack_for,
         hold: doc.span("/alert/for", typed.hold, Duration::ZERO),
         resolve_after: doc.span("/alert/resolve_after", typed.resolve_after, Duration::ZERO),
     };
@@ -102,7 +111,24 @@ fn comparison(text: &str) -> Option<Comparison> {
     }
 }
 
-fn escalation(doc: &mut Doc<'_>, steps: Vec<raw::Step>, environment: Option<&Environment>) -> Vec<Step> {
+fn repeat(doc: &mut Doc<'_>, typed: Option<raw::Repeat>) -> Vec<Duration> {
+    match typed {
+        None => Vec::new(),
+        Some(raw::Repeat::Always(span)) => vec![doc.positive("/alert/repeat", Some(span), Duration::ZERO)],
+        Some(raw::Repeat::Growing(spans)) => spans
+            .into_iter()
+            .enumerate()
+            .map(|(index, span)| doc.positive(&format!("/alert/repeat/{index}"), Some(span), Duration::ZERO))
+            .collect(),
+    }
+}
+
+fn escalation(
+    doc: &mut Doc<'_>,
+    steps: Vec<raw::Step>,
+    zone: Option<&str>,
+    environment: Option<&Environment>,
+) -> Vec<Step> {
     let mut found: Vec<Step> = Vec::new();
     for (index, step) in steps.into_iter().enumerate() {
         let pointer = format!("/alert/escalate/{index}");
@@ -115,11 +141,15 @@ fn escalation(doc: &mut Doc<'_>, steps: Vec<raw::Step>, environment: Option<&Env
             doc.fault(&pointer, message).hint("write the steps in order of `after`").push(doc);
         }
         let to = destinations(doc, &format!("{pointer}/to"), step.to, environment);
+        let when = step.when.and_then(|when| {
+            hours(doc, &format!("{pointer}/when"), when, zone.map(str::to_owned), zone.is_some())
+        });
         found.push(Step {
             after,
             to,
             unless_acknowledged: matches!(step.unless, Some(raw::Unless::Acknowledged)),
             severity: step.severity.map(Severity::from),
+            when,
         });
     }
     found

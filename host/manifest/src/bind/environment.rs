@@ -8,6 +8,7 @@ use watchbell_pipeline::spec::DestinationName;
 
 use super::doc::Doc;
 use super::endpoint::endpoint;
+use super::holds::holds;
 use super::refs::{address, beside, readable, secret};
 use super::texts::shown_by_params;
 use crate::options::Options;
@@ -106,6 +107,7 @@ pub(crate) fn environment(
             None
         }
     });
+    let holds = holds(doc, raw.maintenance, raw.inhibit, &raw.silences);
     let environment = Environment {
         name: options.environment.to_string(),
         clusters,
@@ -115,6 +117,7 @@ pub(crate) fn environment(
         destinations,
         plugins,
         listen,
+        holds,
         limits: doc.limits("/limits", &raw.limits),
         effective: doc.value.clone(),
         places: doc.spans.values(),

@@ -58,7 +58,7 @@ impl Bench<'_> {
         }
         let has_cron = raw.cron.is_some();
         let schedule = schedule(doc, raw.every, raw.cron, raw.timezone);
-        let active = raw.active.and_then(|active| hours(doc, active, zone, has_cron));
+        let active = raw.active.and_then(|active| hours(doc, "/active", active, zone.clone(), has_cron));
         let delay = doc.span("/delay", raw.delay, RuleSpec::DELAY);
         let lateness = doc.span("/lateness", raw.lateness, RuleSpec::LATENESS);
         let lookback = raw.lookback.map(|_| doc.positive("/lookback", raw.lookback, Duration::ZERO));
@@ -68,7 +68,8 @@ impl Bench<'_> {
         let texts = raw.alert.as_ref();
         let title_place = place(doc, "/alert/title", texts.and_then(|alert| alert.title.as_ref()));
         let body_place = place(doc, "/alert/body", texts.and_then(|alert| alert.body.as_ref()));
-        let (alert, shown) = alert::alert(doc, raw.alert, severity, &raw.key, self.environment);
+        let (alert, shown) =
+            alert::alert(doc, raw.alert, severity, &raw.key, zone.as_deref(), self.environment);
         if let Some(place) = raw.key.iter().position(|field| field == OVERFLOW_LABEL) {
             doc.fault(
                 &format!("/key/{place}"),

@@ -54,9 +54,10 @@ pub(super) fn schedule(
     }
 }
 
-/// The hours of `active:`, in the rule's time zone unless they name their own.
+/// The hours of `active:` or of a step's `when:`, in the rule's time zone unless they name their own.
 pub(super) fn hours(
     doc: &mut Doc<'_>,
+    at: &str,
     raw: raw::Active,
     zone: Option<String>,
     has_cron: bool,
@@ -78,14 +79,14 @@ pub(super) fn hours(
         Err(fault) => fault,
     };
     let pointer = match &fault {
-        ActiveFault::Hours { index, .. } => format!("/active/hours/{index}"),
-        ActiveFault::Days { index, .. } => format!("/active/days/{index}"),
-        ActiveFault::Holiday { index, .. } => format!("/active/holidays/{index}"),
+        ActiveFault::Hours { index, .. } => format!("{at}/hours/{index}"),
+        ActiveFault::Days { index, .. } => format!("{at}/days/{index}"),
+        ActiveFault::Holiday { index, .. } => format!("{at}/holidays/{index}"),
         // Already reported for `cron`.
         ActiveFault::Timezone { .. } if !names_zone && has_cron => return None,
         ActiveFault::Timezone { .. } if !names_zone => "/timezone".into(),
-        ActiveFault::Timezone { .. } => "/active/timezone".into(),
-        ActiveFault::Never => "/active".into(),
+        ActiveFault::Timezone { .. } => format!("{at}/timezone"),
+        ActiveFault::Never => at.to_owned(),
     };
     doc.fault(&pointer, fault.to_string()).push(doc);
     None

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::action::Action;
+use crate::maintenance::HoldsSpec;
 use crate::notifier::Notifier;
 use crate::partition::Partition;
 use crate::record::{BundleRef, NotifierSnapshot, PartitionId, PartitionSnapshot};
@@ -17,6 +18,7 @@ impl Coordinator {
         bundle: BundleRef,
         rules: Vec<Arc<RuleSpec>>,
         destinations: Vec<DestinationSpec>,
+        holds: HoldsSpec,
     ) {
         let known = self.deployment.as_ref().map_or(0, |deployment| deployment.bundle.generation);
         if bundle.generation < known {
@@ -28,7 +30,7 @@ impl Coordinator {
         for spec in &rules {
             by_partition.entry(self.partition_of(&spec.name)).or_default().push(Arc::clone(spec));
         }
-        self.deployment = Some(Deployment { bundle, rules, by_partition, destinations, clusters });
+        self.deployment = Some(Deployment { bundle, rules, by_partition, destinations, holds, clusters });
         self.configure_notifier();
         let owned: Vec<PartitionId> = self.partitions.keys().copied().collect();
         owned.into_iter().for_each(|partition| self.configure_partition(partition));
@@ -74,7 +76,10 @@ impl Coordinator {
             return;
         }
         let (rules, destinations) = (deployment.rules.clone(), deployment.destinations.clone());
-        self.notify(|notifier, context| notifier.take_bundle(generation, &rules, destinations, context));
+        let holds = deployment.holds.clone();
+        self.notify(|notifier, context| {
+            notifier.take_bundle(generation, &rules, destinations, holds, context);
+        });
     }
 
     fn configure_partition(&mut self, id: PartitionId) {

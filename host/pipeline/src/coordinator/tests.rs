@@ -4,6 +4,7 @@ use crate::action::{Action, RunId};
 use crate::fault::{RunFault, RunFaultKind};
 use crate::fixtures;
 use crate::input::{Input, Persisted};
+use crate::maintenance::HoldsSpec;
 use crate::record::{BundleRef, HostId, NotifierSnapshot, PartitionId, PartitionSnapshot, StoreMeta};
 use crate::spec::{RuleName, RuleSpec};
 
@@ -46,6 +47,7 @@ fn what_is_fetched_for_people_keeps_no_run_from_its_cluster() {
         bundle: BundleRef { digest: "1".into(), generation: 1 },
         rules: vec![rule("a"), rule("b")],
         destinations: Vec::new(),
+        holds: HoldsSpec::default(),
     };
     assert!(runs(&mut coordinator, start, bundle).is_empty());
     let first = runs(&mut coordinator, later, Input::Tick);

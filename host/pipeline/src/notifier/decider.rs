@@ -8,6 +8,8 @@ use watchbell_contract::{AlertText, Cause, Duration, Label, Timestamp};
 use crate::action::{Action, Note};
 use crate::config::Config;
 use crate::digest;
+use crate::maintenance::HoldsSpec;
+use crate::matcher::Subject;
 use crate::message::{Message, Wording};
 use crate::reason::{HoldReason, Reason};
 use crate::record::{
@@ -21,8 +23,9 @@ use watchbell_text::{Job, Text};
 use super::backlog::{self, Backlog, Room};
 use super::draft::Draft;
 use super::escalation::{Clock, Verdict};
-use super::hold::{self, Of, What};
+use super::hold::{self, Event, Of, What};
 use super::outbox::{self, Outbox, TextOrder, Wanted};
+use super::standing::Standing;
 use super::templates::Templates;
 
 /// A rule's open episodes.
@@ -47,6 +50,7 @@ pub(super) struct Decider {
     pub(super) outbox: Outbox,
     pub(super) backlog: Backlog,
     pub(super) templates: Templates,
+    pub(super) standing: Standing,
     pub(super) log: CommandLog,
 }
 
@@ -91,12 +95,17 @@ impl Known {
         self.gone_since.is_some_and(|since| now.since(since) > GONE_KEPT) && self.open.is_empty()
     }
 
-    pub(super) fn clock(&self, now: Timestamp) -> Clock {
-        Clock { judged: self.judged, now }
+    pub(super) fn clock<'a>(&self, standing: &'a Standing, now: Timestamp) -> Clock<'a> {
+        Clock { judged: self.judged, now, standing }
     }
 
-    pub(super) fn of<'a>(&'a self, episode: &'a EpisodeRecord) -> Of<'a> {
-        Of { spec: &self.spec, episode, judged: self.judged }
+    pub(super) fn of<'a>(
+        &'a self,
+        episode: &'a EpisodeRecord,
+        standing: &'a Standing,
+        now: Timestamp,
+    ) -> Of<'a> {
+        Of { spec: &self.spec, episode, clock: self.clock(standing, now) }
     }
 }
 
@@ -105,10 +114,11 @@ impl Decider {
     pub(super) fn new(
         episodes: Vec<EpisodeRecord>,
         messages: Messages,
+        standing: Standing,
         log: CommandLog,
         now: Timestamp,
     ) -> (Self, Vec<Note>) {
-        let mut decider = Self { log, ..Self::default() };
+        let mut decider = Self { standing, log, ..Self::default() };
         let notified = episodes.iter().flat_map(|episode| {
             episode.notified.iter().map(|notified| (episode.id.0.clone(), notified.destination.clone()))
         });
@@ -133,9 +143,11 @@ impl Decider {
         &mut self,
         rules: &[Arc<RuleSpec>],
         destinations: Vec<DestinationSpec>,
+        holds: HoldsSpec,
         context: &mut Context<'_>,
     ) {
         self.outbox.configure(destinations);
+        self.standing.configure(holds);
         let staying: BTreeSet<&RuleName> =
             rules.iter().filter(|spec| spec.enabled).map(|spec| &spec.name).collect();
         for (name, known) in &mut self.rules {
@@ -150,8 +162,24 @@ impl Decider {
         let owing = self.rules.keys().cloned().chain(self.outbox.rules()).collect();
         self.outbox.take_texts_back();
         self.templates.put_in_force(rules.iter().map(Arc::as_ref), &owing);
+        // What mutes others is known before anything is decided.
+        for spec in rules.iter().filter(|spec| spec.enabled) {
+            self.note_sources(spec);
+        }
         for spec in rules.iter().filter(|spec| spec.enabled) {
             self.take_rule(spec, context);
+        }
+        self.judge_anew(context);
+    }
+
+    /// Which of a rule's open episodes mute others.
+    fn note_sources(&mut self, spec: &RuleSpec) {
+        let open = match self.rules.get(&spec.name) {
+            Some(known) => Some(&known.open),
+            None => self.found.get(&spec.name),
+        };
+        for episode in open.into_iter().flat_map(BTreeMap::values) {
+            note_source(&mut self.standing, spec, episode);
         }
     }
 
@@ -167,7 +195,7 @@ impl Decider {
         self.rules.insert(name.clone(), known);
         self.follow_rule(&name, context);
         for labels in labels {
-            self.set_timer(&name, &labels);
+            self.set_timer(&name, &labels, context.now);
         }
     }
 
@@ -204,7 +232,9 @@ impl Decider {
                 self.announce_events(spec, events, *window_end, context);
             }
             (Change::Withheld { at }, Some(spec)) => {
-                if let Some(reason) = hold::first(&What::Event(spec, *at)) {
+                let clock = Clock { judged: transition.judged, now: context.now, standing: &self.standing };
+                let event = Event { spec, labels: &[], severity: spec.severity, at: *at, clock };
+                if let Some(reason) = hold::first(&What::Event(event)) {
                     self.remember(name, &Verdict::Hold(reason), context);
                 }
             }
@@ -224,14 +254,15 @@ impl Decider {
         }
     }
 
-    /// When an episode next has something to send.
+    /// When an episode next has something to send, or what stands next begins or ends.
     pub(super) fn next_timer(&self) -> Option<Timestamp> {
-        self.timers.first().map(|(at, _, _)| *at)
+        let episode = self.timers.first().map(|(at, _, _)| *at);
+        [episode, self.standing.next_change()].into_iter().flatten().min()
     }
 
     /// When the next message can be picked, if that depends on time alone.
     pub(super) fn next_pick(&self, now: Timestamp) -> Option<Timestamp> {
-        self.outbox.next_pick(now)
+        if self.standing.pause(now).is_some() { None } else { self.outbox.next_pick(now) }
     }
 
     /// Whether the next commit has anything to claim.
@@ -251,6 +282,9 @@ impl Decider {
 
     /// Picks the messages whose turn it is, and orders their texts, from the templates in force.
     pub(super) fn pick(&mut self, epoch: Epoch, context: &mut Context<'_>) {
+        if self.standing.pause(context.now).is_some() {
+            return;
+        }
         let picked = self.outbox.pick(context.now, &plain);
         context.actions.extend(picked.notes.into_iter().map(Action::Note));
         for Wanted { order, message, wants } in picked.texts {
@@ -276,6 +310,9 @@ impl Decider {
 
     /// Claims what was picked for the commit in the making.
     pub(super) fn claim(&mut self, epoch: Epoch, context: &mut Context<'_>) -> Vec<IntentId> {
+        if self.standing.pause(context.now).is_some() {
+            return Vec::new();
+        }
         let claims = self.outbox.claim(&context.config.host, epoch);
         let ids = claims.iter().map(|record| record.id.clone()).collect();
         claims.into_iter().for_each(|record| context.draft.intent(record));
@@ -290,6 +327,9 @@ impl Decider {
 
     /// Sends what is claimed and has a slot, and gives claims back that are not needed soon.
     pub(super) fn start(&mut self, context: &mut Context<'_>) {
+        if self.standing.pause(context.now).is_some() {
+            return self.release(&[], context);
+        }
         self.outbox.release(false, context.now).into_iter().for_each(|record| context.draft.intent(record));
         context.actions.extend(self.outbox.start(context.now));
     }
@@ -303,7 +343,7 @@ impl Decider {
     /// Why the rule's first episodes and messages are in their current state, at most `EXPLAINED_MAX` of each, followed
     /// by its last decisions, oldest first.
     pub(super) fn explain(&self, rule: &RuleName, now: Timestamp) -> Vec<Reason> {
-        let episodes = self.explain_episodes(rule).take(EXPLAINED_MAX);
+        let episodes = self.explain_episodes(rule, now).take(EXPLAINED_MAX);
         let mut reasons: Vec<Reason> = episodes.map(Reason::Hold).collect();
         reasons.extend(self.outbox.explain(rule, EXPLAINED_MAX, now).map(Reason::Delivery));
         let recent = self.rules.get(rule).map(|known| known.recent.iter().cloned());
@@ -416,6 +456,14 @@ impl Decider {
             known.recent.push_back(reason);
         }
     }
+}
+
+/// Notes whether an episode mutes others: from when it may be announced to its end.
+pub(super) fn note_source(standing: &mut Standing, spec: &RuleSpec, episode: &EpisodeRecord) -> bool {
+    let is_open = matches!(episode.phase, Phase::Active | Phase::Acknowledged { .. });
+    let (severity, labels) = (episode.severity, episode.labels.as_slice());
+    let subject = Subject { rule: &spec.name, owner: spec.owner.as_deref(), severity, labels };
+    standing.note(&episode.id, &subject, is_open)
 }
 
 /// What is sent if the text of `message` could not be rendered.

@@ -3,8 +3,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::action::Note;
 use crate::record::{
-    CommandRecord, EpisodeId, EpisodeRecord, IntentId, IntentRecord, NotifierCommit, PartitionId, Position,
-    Tenure,
+    CommandRecord, EpisodeId, EpisodeRecord, IntentId, IntentRecord, NotifierCommit, PartitionId,
+    PauseRecord, Position, SilenceId, SilenceRecord, Tenure,
 };
 
 /// The newest version of each record.
@@ -14,6 +14,9 @@ pub(super) struct Draft {
     depends: BTreeSet<PartitionId>,
     episodes: BTreeMap<EpisodeId, EpisodeRecord>,
     intents: BTreeMap<IntentId, IntentRecord>,
+    /// `None`: it has ended.
+    silences: BTreeMap<SilenceId, Option<SilenceRecord>>,
+    pause: Option<Option<PauseRecord>>,
     commands: Vec<CommandRecord>,
     /// Logged once the draft is written.
     notes: Vec<Note>,
@@ -36,6 +39,18 @@ impl Draft {
         self.intents.insert(record.id.clone(), record);
     }
 
+    pub(super) fn silence(&mut self, record: SilenceRecord) {
+        self.silences.insert(record.id.clone(), Some(record));
+    }
+
+    pub(super) fn end_silence(&mut self, id: SilenceId) {
+        self.silences.insert(id, None);
+    }
+
+    pub(super) fn pause(&mut self, pause: Option<PauseRecord>) {
+        self.pause = Some(pause);
+    }
+
     pub(super) fn command(&mut self, record: CommandRecord) {
         self.commands.push(record);
     }
@@ -48,6 +63,8 @@ impl Draft {
         self.positions.is_empty()
             && self.episodes.is_empty()
             && self.intents.is_empty()
+            && self.silences.is_empty()
+            && self.pause.is_none()
             && self.commands.is_empty()
     }
 
@@ -55,12 +72,16 @@ impl Draft {
     pub(super) fn take(&mut self, tenure: Tenure) -> (NotifierCommit, Vec<Note>) {
         let draft = std::mem::take(self);
         let positions = draft.positions.into_iter();
+        let silences_ended = draft.silences.iter().filter(|(_, record)| record.is_none());
         let commit = NotifierCommit {
             tenure,
             positions: positions.map(|(partition, number)| Position { partition, number }).collect(),
             depends: draft.depends.into_iter().collect(),
             episodes: draft.episodes.into_values().collect(),
             intents: draft.intents.into_values().collect(),
+            silences_ended: silences_ended.map(|(id, _)| id.clone()).collect(),
+            silences: draft.silences.into_values().flatten().collect(),
+            pause: draft.pause,
             commands: draft.commands,
         };
         (commit, draft.notes)

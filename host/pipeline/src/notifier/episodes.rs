@@ -1,13 +1,15 @@
+use std::sync::Arc;
+
 use watchbell_contract::{Label, Severity, Timestamp};
 
 use crate::action::Note;
-use crate::message::Message;
-use crate::reason::HoldReason;
-use crate::record::{Ending, EpisodeRecord, Level, Phase};
+use crate::message::{Message, Wording};
+use crate::reason::{HoldReason, SendReason};
+use crate::record::{Ending, EpisodeProgress, EpisodeRecord, Level, Phase};
 use crate::spec::{AlertSpec, RuleName, RuleSpec};
 
-use super::decider::{Context, Decider};
-use super::escalation::{self, Verdict};
+use super::decider::{Context, Decider, note_source};
+use super::escalation::{self, Clock, Verdict};
 use super::hold::{self, Of, What};
 
 impl EpisodeRecord {
@@ -24,12 +26,13 @@ impl EpisodeRecord {
             until: level.until,
             last: level.last.clone(),
             steps: escalation::step_ids(alert),
-            repeat: alert.repeat,
+            repeat: alert.repeat_after(0),
             early: Vec::new(),
             stepped_until: None,
             announced_at: None,
             notified: Vec::new(),
             ordinal: 0,
+            progress: EpisodeProgress { followed: level.severity, ..EpisodeProgress::default() },
         }
     }
 
@@ -45,9 +48,10 @@ impl EpisodeRecord {
             return false;
         }
         self.phase = Phase::Active;
+        self.progress.followed = self.severity;
         self.opened_at = now;
         self.steps = escalation::step_ids(alert);
-        self.repeat = alert.repeat;
+        self.repeat = alert.repeat_after(0);
         true
     }
 }
@@ -67,12 +71,12 @@ impl Decider {
             is_opened = true;
             EpisodeRecord::open(&spec.name, level, &spec.alert, context.now)
         });
-        // Only those who were notified can be notified that it got worse.
-        let worse = worse.filter(|_| episode.ordinal > 0 || episode.stepped_until.is_some());
+        // An overflow that grew is as severe as before.
+        let grew = worse.filter(|before| *before == level.severity && episode.ordinal > 0);
         episode.update(level);
         let has_begun = episode.begin(level, &spec.alert, context.now);
         note_opening(spec, episode, is_opened, has_begun, context);
-        self.announce_open(&spec.name, &level.labels, worse, context);
+        self.announce_open(&spec.name, &level.labels, grew, context);
     }
 
     /// Stores the level's current values, if its episode is open.
@@ -108,35 +112,70 @@ impl Decider {
         self.drop_timer(name, &level.labels);
         let was_active = matches!(episode.phase, Phase::Active | Phase::Acknowledged { .. });
         episode.phase = Phase::Resolved { at: context.now, why };
+        let is_changed = spec.is_some_and(|spec| note_source(&mut self.standing, spec, &episode));
         self.announce_end(spec, episode, was_active, context);
+        if is_changed {
+            self.judge_anew(context);
+        }
     }
 
-    /// Sends what is due for an open episode, stores the episode, and sets its timer. `worse` is the previous severity,
-    /// if it rose.
-    fn announce_open(
+    /// Sends what is due for an open episode, stores the episode, and sets its timer. `grew` is its severity, if it is an
+    /// overflow that grew.
+    pub(super) fn announce_open(
         &mut self,
         name: &RuleName,
         labels: &[Label],
-        worse: Option<Severity>,
+        grew: Option<Severity>,
         context: &mut Context<'_>,
     ) {
         let Some(known) = self.rules.get_mut(name) else { return };
         let Some(mut episode) = known.open.remove(labels) else { return };
-        let (spec, clock) = (&known.spec, known.clock(context.now));
-        let owner = spec.owner.clone();
-        let mut verdicts = Vec::new();
-        if let Some(before) = worse {
-            verdicts.push(escalation::on_worse(&mut episode, spec, clock.judged, before));
+        let (spec, judged, now) = (Arc::clone(&known.spec), known.judged, context.now);
+        let clock = Clock { judged, now, standing: &self.standing };
+        let stands = hold::stands(Of { spec: &spec, episode: &episode, clock });
+        let goes_on = escalation::clock::follow(&mut episode, stands, now);
+        if goes_on {
+            escalation::clock::drop_repeat(&mut episode, &spec.alert, now);
         }
-        verdicts.push(escalation::on_time(&mut episode, spec, clock));
-        for verdict in verdicts {
-            self.carry_out(owner.clone(), &mut episode, verdict, context);
+        // An edit that came while it was held is followed now.
+        let is_edited = goes_on && episode.steps != escalation::step_ids(&spec.alert);
+        if let Some(before) = escalation::rose_from(&episode).or(grew) {
+            let verdict = escalation::on_worse(&mut episode, &spec, clock, before);
+            self.carry_out(spec.owner.clone(), &mut episode, verdict, context);
         }
+        if !is_edited {
+            let clock = Clock { judged, now, standing: &self.standing };
+            let verdict = escalation::on_time(&mut episode, &spec, clock);
+            self.carry_out(spec.owner.clone(), &mut episode, verdict, context);
+        }
+        let is_source_changed = note_source(&mut self.standing, &spec, &episode);
         context.draft.episode(&episode);
         if let Some(known) = self.rules.get_mut(name) {
             known.open.insert(labels.to_vec(), episode);
         }
-        self.set_timer(name, labels);
+        if is_edited {
+            self.follow_rule(name, context);
+        }
+        self.set_timer(name, labels, context.now);
+        if is_source_changed {
+            self.judge_anew(context);
+        }
+    }
+
+    /// What stands has changed: judges the episodes anew for which that makes a difference.
+    pub(super) fn judge_anew(&mut self, context: &mut Context<'_>) {
+        let Self { rules, standing, .. } = self;
+        let changed = rules.values().flat_map(|known| {
+            known.open.values().filter_map(|episode| {
+                let runs = matches!(episode.phase, Phase::Active | Phase::Acknowledged { .. });
+                let stands = hold::stands(known.of(episode, standing, context.now));
+                (runs && stands != episode.progress.held.map(|held| held.until))
+                    .then(|| (known.spec.name.clone(), episode.labels.clone()))
+            })
+        });
+        for (name, labels) in changed.collect::<Vec<_>>() {
+            self.announce_open(&name, &labels, None, context);
+        }
     }
 
     /// Sends what a verdict says about an open episode, and records who was notified.
@@ -148,8 +187,11 @@ impl Decider {
         context: &mut Context<'_>,
     ) {
         self.remember(&episode.rule, &verdict, context);
-        if let Verdict::Send { cause, to, step, .. } = verdict {
-            let message = Message::of(episode, cause, owner, context.config.environment.clone());
+        if let Verdict::Send { cause, to, step, reason } = verdict {
+            let mut message = Message::of(episode, cause, owner, context.config.environment.clone());
+            if reason == SendReason::Unacknowledged && message.wording == Wording::Rule {
+                message.wording = Wording::Unacknowledged;
+            }
             let to = self.send(&message, episode.ordinal, &to, context);
             escalation::notify(episode, &to, step, context.now);
         }
@@ -163,7 +205,9 @@ impl Decider {
         was_active: bool,
         context: &mut Context<'_>,
     ) {
-        let verdict = escalation::on_end(&episode, spec, was_active, context.now);
+        let (judged, now) = (context.now, context.now);
+        let clock = Clock { judged, now, standing: &self.standing };
+        let verdict = escalation::on_end(&episode, spec, was_active, clock);
         self.remember(&episode.rule, &verdict, context);
         let why = match episode.phase {
             Phase::Resolved { why: Ending::RuleEnded, .. } => "the rule has ended",
@@ -189,6 +233,9 @@ impl Decider {
     }
 
     pub(super) fn ring_timers(&mut self, context: &mut Context<'_>) {
+        if self.standing.next_change().is_some_and(|at| at <= context.now) {
+            self.follow_standing(context);
+        }
         while let Some((at, _, _)) = self.timers.first()
             && *at <= context.now
             && let Some((_, name, labels)) = self.timers.pop_first()
@@ -200,12 +247,12 @@ impl Decider {
         }
     }
 
-    pub(super) fn set_timer(&mut self, name: &RuleName, labels: &[Label]) {
+    pub(super) fn set_timer(&mut self, name: &RuleName, labels: &[Label], now: Timestamp) {
         self.drop_timer(name, labels);
         let Some(known) = self.rules.get_mut(name) else { return };
-        let (spec, judged) = (&known.spec, known.judged);
+        let (spec, clock) = (&known.spec, known.clock(&self.standing, now));
         let next =
-            known.open.get(labels).and_then(|episode| escalation::next_at(Of { spec, episode, judged }));
+            known.open.get(labels).and_then(|episode| escalation::next_at(Of { spec, episode, clock }));
         if let Some(at) = next {
             known.timers.insert(labels.to_vec(), at);
             self.timers.insert((at, name.clone(), labels.to_vec()));
@@ -221,10 +268,14 @@ impl Decider {
     }
 
     /// Why each open episode of a rule sends nothing now: the first reason, then any others that also hold it.
-    pub(super) fn explain_episodes(&self, name: &RuleName) -> impl Iterator<Item = HoldReason> {
-        self.rules.get(name).into_iter().flat_map(|known| {
-            known.open.values().flat_map(|episode| {
-                let of = known.of(episode);
+    pub(super) fn explain_episodes(
+        &self,
+        name: &RuleName,
+        now: Timestamp,
+    ) -> impl Iterator<Item = HoldReason> {
+        self.rules.get(name).into_iter().flat_map(move |known| {
+            known.open.values().flat_map(move |episode| {
+                let of = known.of(episode, &self.standing, now);
                 match hold::all(&What::Opening(of)) {
                     held if held.is_empty() => vec![escalation::waiting(of)],
                     held => held,

@@ -1,5 +1,6 @@
 //! Who is notified of an episode, and when. Escalation runs on wall time from the commit that opened the episode, by
 //! the steps now in force: editing a rule also changes its open episodes.
+pub(crate) mod clock; // an episode's own clock, which may stand still
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,7 @@ use crate::record::{Ending, EpisodeRecord, Notified, Phase};
 use crate::spec::{AlertSpec, DestinationName, RuleSpec, Step, StepId};
 
 use super::hold::{self, Of, What};
+use super::standing::Standing;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Verdict {
@@ -25,57 +27,125 @@ pub(crate) enum Verdict {
     Hold(HoldReason),
 }
 
-/// Window time and wall time.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Clock {
+/// Window time, wall time, and what stands around an episode.
+#[derive(Clone, Copy)]
+pub(crate) struct Clock<'a> {
     /// Up to where the rule's windows are evaluated.
     pub(crate) judged: Timestamp,
     pub(crate) now: Timestamp,
+    pub(crate) standing: &'a Standing,
 }
 
 /// A step that an edit inserted into the past does not fire for episodes older than this.
 const EDIT_AGE_MAX: Duration = Duration::from_hours(24);
 
-/// What is due for an open episode. Marks the due steps as done.
-pub(crate) fn on_time(episode: &mut EpisodeRecord, spec: &RuleSpec, clock: Clock) -> Verdict {
-    let Clock { judged, now } = clock;
-    if let Some(reason) = hold::first(&What::Opening(Of { spec, episode, judged })) {
+/// What is due for an open episode. Marks the due steps as done. Call `clock::follow` first.
+pub(crate) fn on_time(episode: &mut EpisodeRecord, spec: &RuleSpec, clock: Clock<'_>) -> Verdict {
+    if let Some(reason) = hold::first(&What::Opening(Of { spec, episode, clock })) {
         return Verdict::Hold(reason);
     }
+    if !is_judged(episode) {
+        // Its first message says how severe it is.
+        episode.progress.followed = episode.severity;
+    }
+    if let Some(verdict) = on_expiry(episode, spec, clock.now) {
+        return verdict;
+    }
     let steps = &spec.alert.steps;
-    let due = due_steps(episode, steps, now);
-    if let Some(last) = due.clone().last() {
-        episode.stepped_until = Some(now);
-        let of = Of { spec, episode, judged };
-        // After downtime several steps may be due at once: only the latest eligible one fires.
-        return match latest_eligible(of, due) {
-            Some((step, to)) => {
-                let reason = match episode.ordinal {
-                    0 => SendReason::FirstSignal,
-                    _ => SendReason::StepDue { step: last as u32 },
-                };
-                Verdict::Send { cause: begins(episode), to, step: Some(step), reason }
-            }
-            None => Verdict::Hold(refusal(of, last)),
+    let due = due_steps(episode, steps, clock.now);
+    let late = take_late(episode, spec, clock);
+    if !due.is_empty() {
+        episode.stepped_until = Some(clock::reached(episode, clock.now));
+    } else if late.is_empty() {
+        let of = Of { spec, episode, clock };
+        return if is_repeat_due(of, clock.now) {
+            repeat(episode, &spec.alert)
+        } else {
+            Verdict::Hold(waiting(of))
         };
     }
-    let of = Of { spec, episode, judged };
-    if is_repeat_due(of, now) {
-        return repeat(episode, &spec.alert);
+    keep_late(episode, spec, clock, due.clone());
+    let of = Of { spec, episode, clock };
+    // After downtime several steps may be due at once: only the latest eligible one fires.
+    let latest = latest_eligible(of, due.clone());
+    let (mut by, mut to) = latest.map_or((None, Vec::new()), |(step, to)| (Some(step), to));
+    for step in &late {
+        by = by.or(Some(steps[*step].id()));
+        steps[*step].to.iter().for_each(|name| push_new(&mut to, name));
     }
-    Verdict::Hold(waiting(of))
+    let Some(last) = due.clone().last().or(late.last().copied()) else { return Verdict::Hold(waiting(of)) };
+    if to.is_empty() {
+        return Verdict::Hold(refusal(of, last));
+    }
+    let reason = match episode.ordinal {
+        0 => SendReason::FirstSignal,
+        _ => SendReason::StepDue { step: last as u32 },
+    };
+    Verdict::Send { cause: begins(episode), to, step: by, reason }
 }
 
-fn repeat(episode: &EpisodeRecord, alert: &AlertSpec) -> Verdict {
+/// The acknowledgement has lasted as long as the rule allows: whoever was notified hears that it is over.
+fn on_expiry(episode: &mut EpisodeRecord, spec: &RuleSpec, now: Timestamp) -> Option<Verdict> {
+    episode.progress.acknowledged_until.filter(|until| *until <= now)?;
+    matches!(episode.phase, Phase::Acknowledged { .. }).then(|| unacknowledge(episode, spec, now))
+}
+
+/// The acknowledgement is over. The clock goes on from where it was when it was given.
+pub(crate) fn unacknowledge(episode: &mut EpisodeRecord, spec: &RuleSpec, at: Timestamp) -> Verdict {
+    episode.phase = Phase::Active;
+    clock::resume_from(episode, &spec.alert.steps, at);
+    episode.progress.repeats = 0;
+    if episode.notified.is_empty() {
+        return Verdict::Hold(HoldReason::NobodyNotified);
+    }
+    let to = episode.notified.iter().map(|notified| notified.destination.clone()).collect();
+    Verdict::Send { cause: Cause::Repeat, to, step: None, reason: SendReason::Unacknowledged }
+}
+
+/// Takes the steps that waited for their hours, now that these have come. Those that something else holds are dropped.
+fn take_late(episode: &mut EpisodeRecord, spec: &RuleSpec, clock: Clock<'_>) -> Vec<usize> {
+    let steps = &spec.alert.steps;
+    let mut ready = Vec::new();
+    let mut late = std::mem::take(&mut episode.progress.late);
+    late.retain(|id| {
+        let Some(number) = steps.iter().position(|step| step.id() == *id) else { return false };
+        let of = Of { spec, episode, clock };
+        match hold::first(&What::Step(of, number, &steps[number])) {
+            Some(HoldReason::StepHours { .. }) => true,
+            Some(_) => false,
+            None => {
+                ready.push(number);
+                false
+            }
+        }
+    });
+    episode.progress.late = late;
+    ready
+}
+
+/// Keeps those of the due steps that wait for their hours.
+fn keep_late(episode: &mut EpisodeRecord, spec: &RuleSpec, clock: Clock<'_>, due: Range<usize>) {
+    let of = Of { spec, episode, clock };
+    let waits = |number: &usize| {
+        let step = &spec.alert.steps[*number];
+        let is_early = episode.early.contains(&step.id());
+        !is_early && matches!(hold::first(&What::Step(of, *number, step)), Some(HoldReason::StepHours { .. }))
+    };
+    let ids: Vec<StepId> = due.filter(waits).map(|number| spec.alert.steps[number].id()).collect();
+    episode.progress.late.extend(ids);
+}
+
+fn repeat(episode: &mut EpisodeRecord, alert: &AlertSpec) -> Verdict {
     let to = still_named(episode, alert);
+    episode.progress.repeats = episode.progress.repeats.saturating_add(1);
     Verdict::Send { cause: Cause::Repeat, to, step: None, reason: SendReason::RepeatDue }
 }
 
 /// What an edit makes due for an open episode: of the new steps that are already past, the latest eligible one fires,
 /// for destinations not yet notified; otherwise a `repeat` that is now due. Call `on_time` first, with the rule as it
 /// was.
-pub(crate) fn on_edit(episode: &EpisodeRecord, spec: &RuleSpec, clock: Clock) -> Verdict {
-    let of = Of { spec, episode, judged: clock.judged };
+pub(crate) fn on_edit(episode: &mut EpisodeRecord, spec: &RuleSpec, clock: Clock<'_>) -> Verdict {
+    let of = Of { spec, episode, clock };
     match step_added(of, clock.now) {
         Verdict::Hold(_) if is_repeat_due(of, clock.now) => repeat(episode, &spec.alert),
         verdict => verdict,
@@ -85,7 +155,7 @@ pub(crate) fn on_edit(episode: &EpisodeRecord, spec: &RuleSpec, clock: Clock) ->
 fn step_added(of: Of<'_>, now: Timestamp) -> Verdict {
     let Of { episode, spec, .. } = of;
     let steps = &spec.alert.steps;
-    let past = due_until(episode, steps, Some(now));
+    let past = due_until(episode, steps, Some(clock::reached(episode, now)));
     let new: Vec<usize> = (0..past).filter(|step| !episode.steps.contains(&steps[*step].id())).collect();
     let Some(last) = new.last() else { return Verdict::Hold(waiting(of)) };
     if episode.phase != Phase::Active {
@@ -107,19 +177,23 @@ fn step_added(of: Of<'_>, now: Timestamp) -> Verdict {
     Verdict::Hold(refusal(of, *last))
 }
 
-/// The severity rose from `before`, or it is an overflow that grew. Everyone who was notified is notified again, and every step whose required severity
-/// is now met fires at once, whatever its `after`. An acknowledgement ends, because it was given for a lower severity.
+/// The severity rose from `before`, or it is an overflow that grew. Everyone who was notified is notified again, and
+/// every step whose required severity is now met fires at once, whatever its `after`. An acknowledgement ends, because it
+/// was given for a lower severity.
 pub(crate) fn on_worse(
     episode: &mut EpisodeRecord,
     spec: &RuleSpec,
-    judged: Timestamp,
+    clock: Clock<'_>,
     before: Severity,
 ) -> Verdict {
-    if let Some(reason) = hold::first(&What::Worse(Of { spec, episode, judged })) {
+    if let Some(reason) = hold::first(&What::Worse(Of { spec, episode, clock })) {
         return Verdict::Hold(reason);
     }
+    episode.progress.followed = episode.severity;
+    episode.progress.repeats = 0;
     if matches!(episode.phase, Phase::Acknowledged { .. }) {
         episode.phase = Phase::Active;
+        clock::resume_from(episode, &spec.alert.steps, clock.now);
     }
     let alert = &spec.alert;
     let passed = due_until(episode, &alert.steps, episode.stepped_until);
@@ -147,13 +221,24 @@ pub(crate) fn on_worse(
     Verdict::Send { cause, to, step: by, reason }
 }
 
+/// From which severity it rose without a message that says so.
+pub(crate) fn rose_from(episode: &EpisodeRecord) -> Option<Severity> {
+    let before = episode.progress.followed;
+    (is_judged(episode) && before < episode.severity).then_some(before)
+}
+
+/// Whether a step was judged: only those who were notified can be notified that it got worse.
+fn is_judged(episode: &EpisodeRecord) -> bool {
+    episode.ordinal > 0 || episode.stepped_until.is_some()
+}
+
 /// The episode ended: everyone who was notified of it is notified of the end, even if the rule no longer names them. If
 /// nobody was, but somebody should have been by now, one message says that the episode came and went.
 pub(crate) fn on_end(
     episode: &EpisodeRecord,
     spec: Option<&RuleSpec>,
     was_active: bool,
-    now: Timestamp,
+    clock: Clock<'_>,
 ) -> Verdict {
     if !episode.notified.is_empty() {
         let to = episode.notified.iter().map(|notified| notified.destination.clone()).collect();
@@ -164,9 +249,10 @@ pub(crate) fn on_end(
         && !rule_ended
         && episode.ordinal == 0
         && let Some(spec) = spec
-        // `for` no longer holds an episode that has ended.
-        && let of = (Of { spec, episode, judged: now })
-        && let Some((step, to)) = latest_eligible(of, due_steps(episode, &spec.alert.steps, now))
+        // `for` no longer holds an episode that has ended. A pause holds the message, not the decision.
+        && let of = (Of { spec, episode, clock: Clock { judged: clock.now, ..clock } })
+        && let due = due_steps(episode, &spec.alert.steps, clock.now)
+        && let Some((step, to)) = latest(of, due, |hold| matches!(hold, HoldReason::Paused { .. }))
     {
         return Verdict::Send { cause: Cause::Was, to, step: Some(step), reason: SendReason::CameAndWent };
     }
@@ -190,11 +276,18 @@ pub(crate) fn on_event(steps: &[Step], severity: Severity) -> Verdict {
 
 /// When `on_time` next has something to do.
 pub(crate) fn next_at(of: Of<'_>) -> Option<Timestamp> {
-    if hold::first(&What::Opening(of)).is_some() {
-        return None;
+    match hold::first(&What::Opening(of)) {
+        Some(HoldReason::InhibitWait { until }) => return Some(until),
+        // What stands is followed by itself, and window time comes with transitions.
+        Some(_) => return None,
+        None => {}
     }
-    let step = next_step(of.episode, &of.spec.alert).map(|(_, until)| until);
-    [step, repeat_at(of)].into_iter().flatten().min()
+    let Of { spec, episode, clock } = of;
+    let step = next_step(episode, &spec.alert).map(|(_, until)| until);
+    let expiry = episode.progress.acknowledged_until;
+    let late = spec.alert.steps.iter().filter(|step| episode.progress.late.contains(&step.id()));
+    let late = late.filter_map(|step| step.when.as_ref()?.next_from(clock.now)).min();
+    [step, repeat_at(of), expiry, late].into_iter().flatten().min()
 }
 
 /// Records that `to` were notified, and by which `step`, if any.
@@ -224,26 +317,39 @@ pub(crate) fn is_notified(episode: &EpisodeRecord, name: &DestinationName) -> bo
 
 /// How many steps were due by `until`.
 fn due_until(episode: &EpisodeRecord, steps: &[Step], until: Option<Timestamp>) -> usize {
-    steps.partition_point(|step| until.is_some_and(|until| episode.opened_at + step.after <= until))
+    steps.partition_point(|step| until.is_some_and(|until| clock::due_at(episode, step) <= until))
 }
 
 /// The steps that are due but not done.
 fn due_steps(episode: &EpisodeRecord, steps: &[Step], now: Timestamp) -> Range<usize> {
     let done = due_until(episode, steps, episode.stepped_until);
-    done..due_until(episode, steps, Some(now)).max(done)
+    done..due_until(episode, steps, Some(clock::reached(episode, now))).max(done)
 }
 
 fn next_step(episode: &EpisodeRecord, alert: &AlertSpec) -> Option<(usize, Timestamp)> {
     let next = due_until(episode, &alert.steps, episode.stepped_until);
-    alert.steps.get(next).map(|step| (next, episode.opened_at + step.after))
+    alert.steps.get(next).map(|step| (next, clock::due_at(episode, step)))
 }
 
 /// The latest eligible step `among` these, with the destinations of all steps of the same instant.
 fn latest_eligible(of: Of<'_>, among: Range<usize>) -> Option<(StepId, Vec<DestinationName>)> {
+    latest(of, among, |_| false)
+}
+
+/// The same, where holds of which `passes` is true do not count.
+fn latest(
+    of: Of<'_>,
+    among: Range<usize>,
+    passes: impl Fn(&HoldReason) -> bool,
+) -> Option<(StepId, Vec<DestinationName>)> {
     let steps = &of.spec.alert.steps;
-    let latest = &steps[among.clone().rfind(|step| eligible(of, *step))?];
+    let eligible = |step: usize| {
+        let holds = hold::all(&What::Step(of, step, &steps[step]));
+        holds.iter().all(&passes) && !of.episode.early.contains(&steps[step].id())
+    };
+    let latest = &steps[among.clone().rfind(|step| eligible(*step))?];
     let mut to = Vec::new();
-    for step in among.filter(|step| steps[*step].after == latest.after && eligible(of, *step)) {
+    for step in among.filter(|step| steps[*step].after == latest.after && eligible(*step)) {
         steps[step].to.iter().for_each(|name| push_new(&mut to, name));
     }
     (!to.is_empty()).then(|| (latest.id(), to))
@@ -275,7 +381,12 @@ fn repeat_at(of: Of<'_>) -> Option<Timestamp> {
     if hold::first(&What::Repeat(of)).is_some() || still_named(episode, &spec.alert).is_empty() {
         return None;
     }
-    Some(episode.announced_at? + spec.alert.repeat?)
+    Some(repeat_base(episode)? + spec.alert.repeat_after(episode.progress.repeats)?)
+}
+
+/// From when the next repeat is counted.
+fn repeat_base(episode: &EpisodeRecord) -> Option<Timestamp> {
+    Some(episode.announced_at?.max(episode.progress.repeat_dropped_at.unwrap_or(Timestamp::MIN)))
 }
 
 /// Why a step that is due does not fire.

@@ -7,12 +7,14 @@ use watchbell_text::{DOCUMENTS, DOCUMENTS_NOTE};
 
 use crate::level;
 use crate::message::{Message, Wording};
+use crate::reason::HoldReason;
 use crate::record::{EpisodeId, Incarnation, LastSignal, Occurrence};
 use crate::spec::{RuleName, RuleSpec};
 use crate::{digest, discover};
 
 use super::decider::{Context, Decider};
-use super::escalation::{self, Verdict};
+use super::escalation::{self, Clock, Verdict};
+use super::hold::{self, Event, What};
 
 /// Maximum keys listed by a message that covers too many keys to announce one by one.
 const KEYS_LISTED_MAX: usize = 10;
@@ -35,6 +37,7 @@ impl Decider {
         context: &mut Context<'_>,
     ) {
         let most = context.config.events_max;
+        let events = &self.unheld(spec, events, context)[..];
         if events.len() <= most {
             for event in events {
                 self.announce_group(spec, std::slice::from_ref(event), window_end, context);
@@ -68,6 +71,7 @@ impl Decider {
         left_out: u64,
         context: &mut Context<'_>,
     ) {
+        let events = &self.unheld(spec, events, context)[..];
         let Some(first) = events.first() else { return };
         let mut more: Vec<String> = events.iter().skip(1).map(|event| event.last.summary.clone()).collect();
         if left_out > 0 {
@@ -83,6 +87,28 @@ impl Decider {
             first.last.at,
         );
         self.announce_list(spec, events, id, more, context);
+    }
+
+    /// The events that nothing holds now. The others are dropped, and counted.
+    fn unheld(
+        &mut self,
+        spec: &RuleSpec,
+        events: &[Occurrence],
+        context: &mut Context<'_>,
+    ) -> Vec<Occurrence> {
+        let mut kept = Vec::new();
+        for event in events {
+            let clock = Clock { judged: context.now, now: context.now, standing: &self.standing };
+            let severity = level::severity(spec, event.last.value);
+            // The hours were judged by the partition, which may have kept it for later.
+            let about = Event { spec, labels: &event.labels, severity, at: event.last.at, clock };
+            let holds = hold::all(&What::Event(about));
+            match holds.into_iter().find(|hold| !matches!(hold, HoldReason::Inactive { .. })) {
+                Some(reason) => self.remember(&spec.name, &Verdict::Hold(reason), context),
+                None => kept.push(event.clone()),
+            }
+        }
+        kept
     }
 
     /// One message for `events`.

@@ -9,7 +9,7 @@ use crate::record::{EpisodeRecord, LastSignal, Phase};
 use crate::spec::{AlertSpec, DestinationName, RuleName, RuleSpec};
 
 use super::decider::{Context, Decider};
-use super::escalation::{self, Verdict};
+use super::escalation::{self, Clock, Verdict};
 use super::hold::Of;
 
 /// Lines of a summary; the rest are counted.
@@ -21,11 +21,15 @@ impl Decider {
     pub(super) fn follow_rule(&mut self, name: &RuleName, context: &mut Context<'_>) {
         let Some(known) = self.rules.get(name).filter(|known| !known.open.is_empty()) else { return };
         let spec = Arc::clone(&known.spec);
-        let (alert, clock) = (&spec.alert, known.clock(context.now));
+        let alert = &spec.alert;
+        let judged = known.judged;
         let steps = escalation::step_ids(alert);
         // Nothing is due for a pending episode; it gets the steps in force when it becomes active.
+        // What is held follows when it goes on.
         let follows = |episode: &&EpisodeRecord| {
-            episode.phase != Phase::Pending && (episode.steps != steps || episode.repeat != alert.repeat)
+            let repeat = alert.repeat_after(episode.progress.repeats);
+            let is_edited = episode.steps != steps || episode.repeat != repeat;
+            episode.phase != Phase::Pending && episode.progress.held.is_none() && is_edited
         };
         let mut edited: Vec<EpisodeRecord> = known.open.values().filter(follows).cloned().collect();
         edited.sort_by_key(|episode| std::cmp::Reverse((episode.severity, episode.opened_at)));
@@ -36,18 +40,25 @@ impl Decider {
             let before = AlertSpec {
                 steps: steps_before.cloned().collect(),
                 // Due under both the old and the new `repeat`.
-                repeat: episode.repeat.zip(alert.repeat).map(|(before, now)| before.max(now)),
+                repeat: episode
+                    .repeat
+                    .zip(alert.repeat_after(episode.progress.repeats))
+                    .map(|(before, now)| before.max(now))
+                    .into_iter()
+                    .collect(),
                 ..alert.clone()
             };
             let before = RuleSpec { alert: before, ..RuleSpec::clone(&spec) };
+            let clock = Clock { judged, now: context.now, standing: &self.standing };
             // What is due anyway, for example under the steps that were in force while the host was down.
             if let due @ Verdict::Send { .. } = escalation::on_time(&mut episode, &before, clock) {
                 self.carry_out(spec.owner.clone(), &mut episode, due, context);
             }
-            match escalation::on_edit(&episode, &spec, clock) {
+            let clock = Clock { judged, now: context.now, standing: &self.standing };
+            match escalation::on_edit(&mut episode, &spec, clock) {
                 Verdict::Send { to, .. } if sent == context.config.edited_max => {
                     let mut to: BTreeSet<DestinationName> = to.into_iter().collect();
-                    let of = Of { spec: &spec, episode: &episode, judged: clock.judged };
+                    let of = Of { spec: &spec, episode: &episode, clock };
                     if escalation::is_repeat_due(of, context.now) {
                         to.extend(escalation::still_named(&episode, alert));
                     }
@@ -60,8 +71,9 @@ impl Decider {
                 }
             }
             episode.steps.clone_from(&steps);
-            episode.repeat = alert.repeat;
+            episode.repeat = alert.repeat_after(episode.progress.repeats);
             episode.early.retain(|step| steps.contains(step));
+            episode.progress.late.retain(|step| steps.contains(step));
             episode.stepped_until = Some(context.now);
             context.draft.episode(&episode);
             if let Some(known) = self.rules.get_mut(name) {

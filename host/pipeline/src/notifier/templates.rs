@@ -22,6 +22,11 @@ const RULE_ENDED: &str = "\n\nThe rule is no longer in force: it was disabled or
 const BEFORE_STORE: &str =
     "\n\nThis happened before this host's store was made: an earlier host may have told it already.";
 
+const ACKNOWLEDGED: &str = "\n\nAcknowledged by {{ person }}.";
+
+const UNACKNOWLEDGED: &str =
+    "\n\nIt is still open, and no longer acknowledged{% if person %} by {{ person }}{% endif %}.";
+
 const GAP_TITLE: &str = "{{ rule }} could not evaluate a slice of time";
 const GAP_BODY: &str = "{{ summary }}\n\nThe slice is recorded as a gap, and the rule continues after it. If it fails \
                         there too, that gap is recorded without another message.";
@@ -64,6 +69,8 @@ impl Templates {
             Wording::Rule => (title.to_owned(), body.to_owned()),
             Wording::RuleEnded => (title.to_owned(), format!("{body}{RULE_ENDED}")),
             Wording::BeforeStore => (title.to_owned(), format!("{body}{BEFORE_STORE}")),
+            Wording::Acknowledged => (title.to_owned(), format!("{body}{ACKNOWLEDGED}")),
+            Wording::Unacknowledged => (title.to_owned(), format!("{body}{UNACKNOWLEDGED}")),
             Wording::Gap => (GAP_TITLE.to_owned(), GAP_BODY.to_owned()),
             Wording::Overflow => (OVERFLOW_TITLE.to_owned(), OVERFLOW_BODY.to_owned()),
             Wording::Backlog => (BACKLOG_TITLE.to_owned(), BACKLOG_BODY.to_owned()),

@@ -1,6 +1,6 @@
 use watchbell_contract::Timestamp;
 
-use super::{EpisodeId, IntentId};
+use super::{EpisodeId, IntentId, SilenceId, SilenceSpec};
 
 /// Made by the sender, so that sending a command twice applies it once.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -10,7 +10,7 @@ pub struct CommandId(pub String);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Somebody is working on it: it is not repeated, and steps with `unless: acknowledged` do not fire. A rise in
-    /// severity ends this.
+    /// severity ends this, and so does the rule's `ack: { for }`. Whoever was notified of the episode is told.
     Acknowledge {
         episode: EpisodeId,
     },
@@ -31,6 +31,22 @@ pub enum Command {
     Retry {
         intent: IntentId,
     },
+    /// Nobody will send this dead letter again.
+    Drop {
+        intent: IntentId,
+    },
+    /// Hold back what these conditions choose. The silence has the command's id.
+    Silence(SilenceSpec),
+    /// End a silence, or take back one that has not begun.
+    Unsilence {
+        silence: SilenceId,
+    },
+    /// Send nothing until then; a second one replaces the first.
+    Pause {
+        until: Timestamp,
+        reason: String,
+    },
+    Unpause,
 }
 
 /// An entry of the audit log: what was requested, by whom, and the outcome. Entries are applied in the order of their

@@ -2,7 +2,8 @@ use crate::spec::RuleName;
 
 use super::{
     CommandLog, CommandRecord, EpisodeId, EpisodeRecord, Epoch, FirstReceipt, GapRecord, HostId, Incarnation,
-    IntentRecord, Level, Nonce, Owned, PartitionId, Position, RuleRecord, Tenure, TransitionRecord,
+    IntentRecord, Level, Nonce, Owned, PartitionId, PauseRecord, Position, RuleRecord, SilenceId,
+    SilenceRecord, Tenure, TransitionRecord,
 };
 
 /// The bundle in force. Generations only go up.
@@ -63,6 +64,10 @@ pub struct NotifierCommit {
     pub depends: Vec<PartitionId>,
     pub episodes: Vec<EpisodeRecord>,
     pub intents: Vec<IntentRecord>,
+    pub silences: Vec<SilenceRecord>,
+    pub silences_ended: Vec<SilenceId>,
+    /// If it changed: the pause in force, or that there is none.
+    pub pause: Option<Option<PauseRecord>>,
     /// In order of their numbers.
     pub commands: Vec<CommandRecord>,
 }
@@ -115,6 +120,8 @@ pub struct NotifierSnapshot {
     pub dead_letters: Vec<IntentRecord>,
     /// Of the episodes above and of those of the messages above; by episode and destination.
     pub receipts: Vec<FirstReceipt>,
+    pub silences: Vec<SilenceRecord>,
+    pub pause: Option<PauseRecord>,
     pub commands: CommandLog,
 }
 

@@ -26,9 +26,10 @@ pub struct EpisodeRecord {
     /// The rule's `repeat` at that time. If a repeat is due under the current value but would not be under this one, an
     /// edit made it due. `None` also in records from before this field existed.
     pub repeat: Option<Duration>,
-    /// Steps that fired early, because the severity rose to the one they require.
+    /// Steps that fired ahead of the episode's clock: because the severity rose to the one they require, or because the
+    /// clock was set back after them.
     pub early: Vec<StepId>,
-    /// Steps that were due by this wall time are done.
+    /// Steps that were due by this wall time are done, as the episode's clock now goes.
     pub stepped_until: Option<Timestamp>,
     /// Wall time of the last announcement.
     pub announced_at: Option<Timestamp>,
@@ -36,6 +37,37 @@ pub struct EpisodeRecord {
     pub notified: Vec<Notified>,
     /// How many announcements were made of it.
     pub ordinal: u32,
+    pub progress: EpisodeProgress,
+}
+
+/// How far an episode's escalation is, beyond its steps. An episode has a clock of its own: wall time since it opened,
+/// less the time for which it stood still.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EpisodeProgress {
+    /// For how long its clock stood still, without the present standstill.
+    pub stood: Duration,
+    /// Its clock stands now.
+    pub held: Option<Standstill>,
+    /// The severity that its messages have reached. If it rose further, that is still to be said.
+    pub followed: Severity,
+    /// How often it was repeated since something else was said of it.
+    pub repeats: u32,
+    /// A repeat that fell due while it was held was dropped then: the next is counted from here.
+    pub repeat_dropped_at: Option<Timestamp>,
+    /// Steps whose time has come and that wait for their hours.
+    pub late: Vec<StepId>,
+    /// When its acknowledgement ends.
+    pub acknowledged_until: Option<Timestamp>,
+    /// Where its clock was when it was acknowledged: it goes on from there when that is over.
+    pub acknowledged_clock: Option<Duration>,
+}
+
+/// A time in which an episode's clock stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standstill {
+    pub since: Timestamp,
+    /// When it ends, if that is known now.
+    pub until: Option<Timestamp>,
 }
 
 /// A destination that was notified of an episode.

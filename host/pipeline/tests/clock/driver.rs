@@ -6,6 +6,7 @@ use watchbell_contract::{
 };
 use watchbell_pipeline::action::{Action, Purpose, Run};
 use watchbell_pipeline::input::{Evaluation, Input, Persisted};
+use watchbell_pipeline::maintenance::HoldsSpec;
 use watchbell_pipeline::record::{BundleRef, GapRecord, HostId, RuleRecord};
 use watchbell_pipeline::spec::{AlertSpec, DestinationName, DestinationSpec, RuleSpec, Schedule, Step};
 use watchbell_pipeline::{Config, Coordinator};
@@ -64,7 +65,12 @@ impl Driver {
         self.bundles += 1;
         let bundle = BundleRef { digest: self.bundles.to_string(), generation: self.bundles };
         let rules = rules.into_iter().map(Arc::new).collect();
-        self.handle(Input::Bundle { bundle, rules, destinations: vec![destination()] });
+        self.handle(Input::Bundle {
+            bundle,
+            rules,
+            destinations: vec![destination()],
+            holds: HoldsSpec::default(),
+        });
     }
 
     /// As a process that ends and begins again with what is stored.
@@ -184,6 +190,7 @@ pub(crate) fn rule(every: Duration) -> RuleSpec {
         to: vec![DestinationName("chat".into())],
         unless_acknowledged: false,
         severity: None,
+        when: None,
     };
     RuleSpec {
         window_max: Duration::from_hours(24),

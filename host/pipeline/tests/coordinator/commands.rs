@@ -19,7 +19,7 @@ fn level(worse: u64) -> impl Fn(&Run, Timestamp) -> Vec<Signal> {
 fn escalated() -> RuleSpec {
     let mail = Step { unless_acknowledged: true, ..step(15, &["mail"]) };
     let mut rule = rule(vec![step(0, &["chat"]), mail]);
-    rule.alert.repeat = Some(Duration::from_mins(20));
+    rule.alert.repeat = vec![Duration::from_mins(20)];
     rule
 }
 
@@ -42,14 +42,15 @@ fn an_acknowledged_episode_is_quiet_and_one_that_is_taken_back_goes_on() {
             host.restart(&rule);
         }
         host.until(40);
-        assert!(host.received().is_empty());
+        assert_eq!(host.received(), ["chat acknowledged"]);
         assert!(matches!(&host.open()[0].phase, Phase::Acknowledged { by, .. } if by == "ann"));
         host.command("2", Command::Unacknowledge { episode });
-        // What it missed while somebody was at it is not made up for, but it is overdue for a repeat.
-        host.until(42);
+        // Whoever was notified is told, and the escalation goes on from where it was: 13 minutes before the mail.
         assert_eq!(host.received(), ["chat repeat"]);
+        host.until(52);
+        assert_eq!(host.received(), [""; 0]);
         host.until(70);
-        assert_eq!(host.received(), ["chat repeat", "chat resolved"]);
+        assert_eq!(host.received(), ["mail escalated", "chat resolved", "mail resolved"]);
     }
 }
 
@@ -60,8 +61,11 @@ fn worse_ends_an_acknowledgement() {
     let (mut host, episode) = opened(&rule, 10);
     host.command("1", Command::Acknowledge { episode });
     host.until(12);
-    assert_eq!(host.received(), ["chat worse"]);
-    host.until(16);
+    assert_eq!(host.received(), ["chat acknowledged", "chat worse"]);
+    // The escalation goes on from where it was: the mail was 13 minutes away.
+    host.until(22);
+    assert_eq!(host.received(), [""; 0]);
+    host.until(24);
     assert_eq!(host.received(), ["mail escalated"]);
 }
 

@@ -98,9 +98,9 @@ fn a_removed_step_never_fires_and_a_moved_one_fires_when_it_is_due_now() {
 #[test]
 fn a_removed_destination_is_notified_of_the_end_and_nothing_else() {
     let mut before = rule(vec![step(0, &["chat", "mail"])]);
-    before.alert.repeat = Some(Duration::from_hours(10));
+    before.alert.repeat = vec![Duration::from_hours(10)];
     let mut after = rule(vec![step(0, &["mail"])]);
-    after.alert.repeat = Some(Duration::from_hours(10));
+    after.alert.repeat = vec![Duration::from_hours(10)];
     both(&before, 10, &after, |host| {
         host.until(25 * 60);
         assert_eq!(host.received(), ["mail repeat", "mail repeat"]);
@@ -112,9 +112,9 @@ fn a_removed_destination_is_notified_of_the_end_and_nothing_else() {
 #[test]
 fn repeat_and_texts_are_those_of_the_rule_in_force() {
     let mut before = rule(vec![step(0, &["chat"])]);
-    before.alert.repeat = Some(Duration::from_hours(4));
+    before.alert.repeat = vec![Duration::from_hours(4)];
     let mut after = before.clone();
-    after.alert.repeat = Some(Duration::from_mins(30));
+    after.alert.repeat = vec![Duration::from_mins(30)];
     after.alert.title = "still {{ summary }}".into();
     both(&before, 10, &after, |host| {
         assert!(host.received().is_empty());
@@ -124,7 +124,7 @@ fn repeat_and_texts_are_those_of_the_rule_in_force() {
     });
     // Lowered below what has passed already, it is due.
     both(&before, 100, &after, |host| assert_eq!(host.received(), ["chat repeat"]));
-    after.alert.repeat = None;
+    after.alert.repeat = Vec::new();
     both(&before, 10, &after, |host| {
         host.until(20 * 60);
         assert!(host.received().is_empty());
@@ -181,9 +181,9 @@ fn a_deploy_at_noon_over_hundreds_of_open_episodes_is_twenty_messages_and_a_summ
 
 #[test]
 fn a_lowered_repeat_over_hundreds_of_open_episodes_is_twenty_messages_and_a_summary() {
-    let every = |repeat| {
+    let every = |repeat: Option<Duration>| {
         let mut rule = rule(vec![step(0, &["chat"])]);
-        rule.alert.repeat = repeat;
+        rule.alert.repeat = repeat.into_iter().collect();
         rule
     };
     let after = every(Some(Duration::from_mins(30)));
@@ -216,14 +216,14 @@ fn a_lowered_repeat_over_hundreds_of_open_episodes_is_twenty_messages_and_a_summ
 #[test]
 fn a_repeat_that_fell_due_while_the_host_was_down_is_no_edit() {
     let mut rule = rule(vec![step(0, &["chat"])]);
-    rule.alert.repeat = Some(Duration::from_mins(30));
+    rule.alert.repeat = vec![Duration::from_mins(30)];
     let mut host = Host::new(holding(50));
     host.deploy(&rule);
     host.until(20);
     host.received();
     host.now = START + Duration::from_hours(2);
     // Lowered meanwhile, but due by what was in force before as well.
-    rule.alert.repeat = Some(Duration::from_mins(25));
+    rule.alert.repeat = vec![Duration::from_mins(25)];
     host.restart(&rule);
     assert_eq!(host.received(), vec!["chat repeat"; 50]);
 }
@@ -295,7 +295,7 @@ fn a_level_resolved_by_hand_is_quiet_until_it_has_ended_once() {
         all.filter(|signal| run.window.start <= signal.at && signal.at <= run.window.end).collect()
     };
     let mut spec = rule(vec![step(0, &["chat"]), step(5, &["mail"])]);
-    spec.alert.repeat = Some(Duration::from_mins(1));
+    spec.alert.repeat = vec![Duration::from_mins(1)];
     let mut host = Host::new(beats);
     host.deploy(&spec);
     host.until(3);
@@ -307,7 +307,7 @@ fn a_level_resolved_by_hand_is_quiet_until_it_has_ended_once() {
     host.restart(&spec);
     host.until(19);
     assert!(host.received().is_empty() && host.open().is_empty());
-    spec.alert.repeat = None;
+    spec.alert.repeat = Vec::new();
     host.deploy(&spec);
     host.until(40);
     assert_eq!(host.received(), ["chat opened", "mail escalated", "chat resolved", "mail resolved"]);

@@ -8,15 +8,16 @@ use watchbell_contract::{
 use watchbell_pipeline::action::{Action, Note, Run};
 use watchbell_pipeline::fault::RunFault;
 use watchbell_pipeline::input::{Evaluation, Input, Persisted};
+use watchbell_pipeline::maintenance::HoldsSpec;
 use watchbell_pipeline::record::{
     BundleRef, Command, CommandId, CommandRecord, Commit, Delivery, EpisodeRecord, HostId, IntentId,
-    IntentRecord, NotifierCommit, Phase,
+    IntentRecord, NotifierCommit, Phase, SilenceId,
 };
 use watchbell_pipeline::spec::{
     AlertSpec, CatchUp, DestinationName, DestinationSpec, RuleName, RuleSpec, Step,
 };
 use watchbell_pipeline::{Config, Coordinator, RuleStatus};
-use watchbell_store::{Memory, Store};
+use watchbell_store::{Memory, Read as _, Store};
 
 /// On a round minute.
 pub(crate) const START: Timestamp = Timestamp(1_700_000_040_000);
@@ -31,6 +32,7 @@ pub(crate) struct Host {
     pub(crate) now: Timestamp,
     guest: Guest,
     pub(crate) destinations: Vec<&'static str>,
+    pub(crate) holds: HoldsSpec,
     bundles: u64,
     store: Memory,
     accepted: u32,
@@ -60,6 +62,7 @@ impl Host {
             now: START,
             guest: Box::new(guest),
             destinations: vec!["chat", "mail", "sms"],
+            holds: HoldsSpec::default(),
             bundles: 0,
             store,
             accepted: 0,
@@ -82,6 +85,7 @@ impl Host {
             bundle: BundleRef { digest: self.bundles.to_string(), generation: self.bundles },
             rules: vec![Arc::new(rule.clone())],
             destinations: self.destinations.iter().map(|name| destination(name)).collect(),
+            holds: self.holds.clone(),
         };
         self.coordinator.handle(self.now, bundle);
         self.carry_out();
@@ -136,6 +140,13 @@ impl Host {
 
     pub(crate) fn open(&self) -> Vec<&EpisodeRecord> {
         self.store.episodes().filter(|episode| !matches!(episode.phase, Phase::Resolved { .. })).collect()
+    }
+
+    /// The silences in the store, first made first.
+    pub(crate) fn silences(&self) -> Vec<SilenceId> {
+        let mut silences = self.store.silences().expect("memory");
+        silences.sort_by_key(|silence| silence.at);
+        silences.into_iter().map(|silence| silence.id).collect()
     }
 
     /// The episodes in the store.
@@ -267,6 +278,7 @@ pub(crate) fn step(minutes: u64, to: &[&str]) -> Step {
         to: to.iter().map(|name| DestinationName((*name).into())).collect(),
         unless_acknowledged: false,
         severity: None,
+        when: None,
     }
 }
 

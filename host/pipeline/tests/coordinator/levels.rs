@@ -96,7 +96,7 @@ fn growth_is_written_where_it_matters_and_sent_where_it_is_worse() {
     let mut host = Host::new(growing(&[100.0, 104.0, 109.0, 111.0, 119.0, 120.0]));
     let worse = vec![Worse { severity: Severity::Critical, when: Comparison::AtLeast(120.0) }];
     let mut spec = RuleSpec { worse, ..rule(vec![step(0, &["chat"]), step(20, &["mail"])]) };
-    spec.alert.repeat = Some(Duration::from_mins(8));
+    spec.alert.repeat = vec![Duration::from_mins(8)];
     host.deploy(&spec);
     let mut kept = Vec::new();
     for minute in 1..=6 {

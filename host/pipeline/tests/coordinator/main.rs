@@ -5,4 +5,7 @@ mod edits; // open episodes follow the rules in force
 mod commands; // what people ask for
 mod statuses; // what is said of a rule
 mod deliveries; // what receivers answered goes with later messages and attempts
+mod story; // a random story of one alert
+mod oracle; // who hears what of it
+mod stories; // the coordinator against the oracle
 mod floods; // more keys, events and messages than a rule may have

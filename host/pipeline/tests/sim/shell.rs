@@ -6,6 +6,7 @@ use watchbell_contract::{Cause, Duration, Intent, Receipt, RecordedCall, Refusal
 use watchbell_pipeline::action::{Action, Note, Run, RunId, TextOrder};
 use watchbell_pipeline::fault::{RunFault, RunFaultKind};
 use watchbell_pipeline::input::{Evaluation, Input, Persisted};
+use watchbell_pipeline::maintenance::HoldsSpec;
 use watchbell_pipeline::record::{
     BundleRef, Command, CommandId, Commit, Delivery, EpisodeId, EpisodeRecord, Epoch, GapReason, GapRecord,
     HostId, IntentId, Nonce, Owned, PartitionId, Phase, Position, StoreMeta,
@@ -608,6 +609,7 @@ impl Sim {
             bundle: BundleRef { digest: bundle.digest(), generation },
             rules: bundle.rules(),
             destinations: world::destinations(),
+            holds: HoldsSpec::default(),
         };
         self.hosts[index].coordinator.handle(Timestamp(self.now), input);
     }

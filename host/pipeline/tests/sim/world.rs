@@ -230,6 +230,7 @@ fn steps(edition: usize) -> Vec<Step> {
         to: to.iter().map(|name| DestinationName((*name).into())).collect(),
         unless_acknowledged: false,
         severity: None,
+        when: None,
     };
     let critical = |step| Step { severity: Some(Severity::Critical), ..step };
     match edition {
@@ -301,7 +302,12 @@ fn rule(name: &str, edition: usize) -> RuleSpec {
             title: "{{ summary }}".into(),
             body: "{{ labels.host }}".into(),
             steps: if level || growing { steps(edition) } else { steps(2) },
-            repeat: (edition % 3 == 1).then_some(Duration::from_mins(edition as u64 * 2)),
+            repeat: (edition % 3 == 1)
+                .then_some(Duration::from_mins(edition as u64 * 2))
+                .into_iter()
+                .collect(),
+            repeats_max: None,
+            ack_for: None,
             hold: Duration::from_secs(if name == "clearing" { 60 } else { 0 }),
             resolve_after: Duration::from_secs(if level { 60 } else { 0 }),
         },

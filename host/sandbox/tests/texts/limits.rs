@@ -85,6 +85,7 @@ fn output_has_a_limit() {
         environment: "default",
         severity: Severity::Info,
         cause: Cause::Event,
+        person: None,
         labels: &[],
         at: Timestamp(0),
         since: Timestamp(0),

@@ -37,6 +37,7 @@ pub(crate) fn job(title: &str, body: &str) -> Job {
         environment: "default",
         severity: Severity::Warning,
         cause: Cause::Opened,
+        person: None,
         labels: &labels,
         at: Timestamp(1_790_000_000_000),
         since: Timestamp(1_780_000_000_000),

@@ -1,5 +1,6 @@
 use watchbell_pipeline::record::{
-    CommandRecord, EpisodeRecord, GapRecord, IntentRecord, Level, Owned, PartitionId, RuleRecord, StoreMeta,
+    CommandRecord, EpisodeRecord, GapRecord, IntentRecord, Level, Owned, PartitionId, PauseRecord,
+    RuleRecord, SilenceRecord, StoreMeta,
 };
 use watchbell_pipeline::spec::RuleName;
 
@@ -53,6 +54,14 @@ impl Read for Memory {
             self.gaps().iter().filter(|gap| rule.is_none_or(|rule| *rule == gap.rule)).collect();
         taken.sort_by_key(|gap| std::cmp::Reverse((gap.recorded_at, gap.over.start)));
         Ok(first(taken, rows_max))
+    }
+
+    fn silences(&self) -> Result<Vec<SilenceRecord>, StoreError> {
+        Ok(self.silences.values().cloned().collect())
+    }
+
+    fn pause(&self) -> Result<Option<PauseRecord>, StoreError> {
+        Ok(self.pause.clone())
     }
 
     fn commands(&self, rows_max: u32) -> Result<Vec<CommandRecord>, StoreError> {

@@ -2,9 +2,11 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 use watchbell_contract::{Duration, Label, Range, RecordedCall, Timestamp};
+use watchbell_pipeline::matcher::Matcher;
 use watchbell_pipeline::message::{Message, Wording};
 use watchbell_pipeline::record::{
-    EpisodeId, Failure, LastSignal, Later, LaterEvent, Notified, RunSummary, SeenSignal,
+    EpisodeId, EpisodeProgress, Failure, LastSignal, Later, LaterEvent, Notified, RunSummary, SeenSignal,
+    SilenceSpec, Standstill,
 };
 use watchbell_pipeline::spec::{DestinationName, RuleName, Step, StepId};
 use watchbell_text::Text;
@@ -39,6 +41,34 @@ pub(crate) struct LastForm {
     summary: String,
     details: String,
     link: Option<String>,
+}
+
+/// What is at its beginning is left out: most episodes are never held.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ProgressForm {
+    #[serde(default, skip_serializing_if = "is_zero")]
+    stood: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    held: Option<(i64, Option<i64>)>,
+    followed: String,
+    #[serde(default, skip_serializing_if = "is_none")]
+    repeats: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    repeat_dropped_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    late: Vec<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    acknowledged_until: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    acknowledged_clock: Option<u64>,
+}
+
+fn is_zero(span: &u64) -> bool {
+    *span == 0
+}
+
+fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 #[derive(Serialize, Deserialize)]
@@ -182,6 +212,7 @@ impl Column for Vec<Step> {
                     to: Column::read(step.to)?,
                     unless_acknowledged: step.unless_acknowledged,
                     severity: from,
+                    when: None,
                 })
             })
             .collect()
@@ -212,6 +243,69 @@ impl Column for Vec<Notified> {
             step: step.map(StepId),
         };
         Some(form.into_iter().map(notified).collect())
+    }
+}
+
+impl Column for Vec<Matcher> {
+    type Form = Vec<String>;
+    fn form(&self) -> Self::Form {
+        self.iter().map(Matcher::to_string).collect()
+    }
+    fn read(form: Self::Form) -> Option<Self> {
+        form.iter().map(|text| Matcher::parse(text).ok()).collect()
+    }
+}
+
+impl Column for SilenceSpec {
+    type Form = (Vec<String>, i64, i64, String);
+    fn form(&self) -> Self::Form {
+        (self.matchers.form(), self.from.0, self.until.0, self.reason.clone())
+    }
+    fn read((matchers, from, until, reason): Self::Form) -> Option<Self> {
+        let matchers = Column::read(matchers)?;
+        Some(Self { matchers, from: Timestamp(from), until: Timestamp(until), reason })
+    }
+}
+
+impl Column for (Timestamp, String) {
+    type Form = (i64, String);
+    fn form(&self) -> Self::Form {
+        (self.0.0, self.1.clone())
+    }
+    fn read((at, text): Self::Form) -> Option<Self> {
+        Some((Timestamp(at), text))
+    }
+}
+
+impl Column for EpisodeProgress {
+    type Form = ProgressForm;
+    fn form(&self) -> Self::Form {
+        ProgressForm {
+            stood: self.stood.0,
+            held: self.held.map(|held| (held.since.0, held.until.map(|until| until.0))),
+            followed: self.followed.as_str().to_owned(),
+            repeats: self.repeats,
+            repeat_dropped_at: self.repeat_dropped_at.map(|at| at.0),
+            late: self.late.form(),
+            acknowledged_until: self.acknowledged_until.map(|at| at.0),
+            acknowledged_clock: self.acknowledged_clock.map(|clock| clock.0),
+        }
+    }
+    fn read(form: Self::Form) -> Option<Self> {
+        let held = |(since, until): (i64, Option<i64>)| Standstill {
+            since: Timestamp(since),
+            until: until.map(Timestamp),
+        };
+        Some(Self {
+            stood: Duration(form.stood),
+            held: form.held.map(held),
+            followed: severity(&form.followed)?,
+            repeats: form.repeats,
+            repeat_dropped_at: form.repeat_dropped_at.map(Timestamp),
+            late: Column::read(form.late)?,
+            acknowledged_until: form.acknowledged_until.map(Timestamp),
+            acknowledged_clock: form.acknowledged_clock.map(Duration),
+        })
     }
 }
 

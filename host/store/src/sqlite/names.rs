@@ -44,6 +44,8 @@ pub(crate) fn wording_name(wording: Wording) -> &'static str {
         Wording::Rule => "rule",
         Wording::RuleEnded => "rule-ended",
         Wording::BeforeStore => "before-store",
+        Wording::Acknowledged => "acknowledged",
+        Wording::Unacknowledged => "unacknowledged",
         Wording::Gap => "gap",
         Wording::Edited => "edited",
         Wording::Overflow => "overflow",
@@ -52,8 +54,10 @@ pub(crate) fn wording_name(wording: Wording) -> &'static str {
 }
 
 pub(crate) fn wording(name: &str) -> Option<Wording> {
-    use Wording::{Backlog, BeforeStore, Edited, Gap, Overflow, Rule, RuleEnded};
-    let all = [Rule, RuleEnded, BeforeStore, Gap, Edited, Overflow, Backlog];
+    use Wording::{
+        Acknowledged, Backlog, BeforeStore, Edited, Gap, Overflow, Rule, RuleEnded, Unacknowledged,
+    };
+    let all = [Rule, RuleEnded, BeforeStore, Gap, Edited, Overflow, Backlog, Acknowledged, Unacknowledged];
     all.into_iter().find(|it| wording_name(*it) == name)
 }
 
@@ -64,5 +68,10 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
         Command::Resolve { .. } => "resolve",
         Command::Note { .. } => "note",
         Command::Retry { .. } => "retry",
+        Command::Drop { .. } => "drop",
+        Command::Silence(_) => "silence",
+        Command::Unsilence { .. } => "unsilence",
+        Command::Pause { .. } => "pause",
+        Command::Unpause => "unpause",
     }
 }

@@ -2,9 +2,8 @@ use rusqlite::types::FromSql;
 use rusqlite::{Connection, Params, Row};
 use watchbell_contract::{Duration, Range, Timestamp};
 use watchbell_pipeline::record::{
-    Command, CommandId, CommandRecord, Delivery, EpisodeId, EpisodeRecord, Epoch, GapRecord, HostId,
-    IntentId, IntentRecord, Level, Notified, PartitionId, Phase, Priming, RuleRecord, StateRecord,
-    TransitionRecord,
+    Delivery, EpisodeId, EpisodeProgress, EpisodeRecord, Epoch, GapRecord, HostId, IntentId, IntentRecord,
+    Level, Notified, PartitionId, Phase, Priming, RuleRecord, StateRecord, TransitionRecord,
 };
 use watchbell_pipeline::spec::{DestinationName, Meaning, RuleName, Step, StepId};
 
@@ -123,6 +122,7 @@ impl FromRow for EpisodeRecord {
             _ => return Err(Unread::Column("phase")),
         };
         let opened_at = Timestamp(plain(row, "opened_at")?);
+        let severity = word(row, "severity", severity)?;
         let announced_at = time(row, "announced_at")?;
         let escalated = match plain(row, "format")? {
             1 => Escalated::of_chain(row, opened_at, announced_at)?,
@@ -137,7 +137,7 @@ impl FromRow for EpisodeRecord {
             rule: RuleName(plain(row, "rule")?),
             labels: json(row, "labels")?,
             phase,
-            severity: word(row, "severity", severity)?,
+            severity,
             since: Timestamp(plain(row, "since")?),
             opened_at,
             until: Timestamp(plain(row, "until")?),
@@ -149,6 +149,9 @@ impl FromRow for EpisodeRecord {
             announced_at,
             notified: escalated.notified,
             ordinal: plain(row, "ordinal")?,
+            // Before layout 8, whatever rose had been said.
+            progress: json_or_null(row, "progress")?
+                .unwrap_or_else(|| EpisodeProgress { followed: severity, ..EpisodeProgress::default() }),
         })
     }
 }
@@ -300,34 +303,7 @@ impl FromRow for GapRecord {
     }
 }
 
-impl FromRow for CommandRecord {
-    const TABLE: &'static str = "commands";
-    const KEY: &'static str = "id";
-    const FORMAT: u32 = 1;
-
-    fn from_row(row: &Row<'_>) -> Result<Self, Unread> {
-        let episode = EpisodeId(plain(row, "episode")?);
-        let command = match plain::<String>(row, "command")?.as_str() {
-            "acknowledge" => Command::Acknowledge { episode },
-            "unacknowledge" => Command::Unacknowledge { episode },
-            "resolve" => Command::Resolve { episode },
-            "note" => Command::Note { episode, text: plain(row, "note")? },
-            // Of no episode: the message's id stands in the note's place.
-            "retry" => Command::Retry { intent: IntentId(plain(row, "note")?) },
-            _ => return Err(Unread::Column("command")),
-        };
-        Ok(Self {
-            number: plain::<i64>(row, "number")?.cast_unsigned(),
-            id: CommandId(plain(row, "id")?),
-            at: Timestamp(plain(row, "at")?),
-            by: plain(row, "who")?,
-            command,
-            refused: plain(row, "refused")?,
-        })
-    }
-}
-
-fn plain<T: FromSql>(row: &Row<'_>, column: &'static str) -> Result<T, Unread> {
+pub(super) fn plain<T: FromSql>(row: &Row<'_>, column: &'static str) -> Result<T, Unread> {
     row.get(column).map_err(|error| match error {
         rusqlite::Error::FromSqlConversionFailure(..)
         | rusqlite::Error::IntegralValueOutOfRange(..)
@@ -344,7 +320,7 @@ fn word<T>(row: &Row<'_>, column: &'static str, read: fn(&str) -> Option<T>) -> 
     read(&plain::<String>(row, column)?).ok_or(Unread::Column(column))
 }
 
-fn json<T: Column>(row: &Row<'_>, column: &'static str) -> Result<T, Unread> {
+pub(super) fn json<T: Column>(row: &Row<'_>, column: &'static str) -> Result<T, Unread> {
     json_or_null(row, column)?.ok_or(Unread::Column(column))
 }
 

@@ -63,6 +63,8 @@ pub(crate) fn notifier(db: &Connection, row: &Row) -> Result<NotifierSnapshot, R
             [DEAD_LETTERS_MAX as i64],
         )?,
         receipts: receipts(db)?,
+        silences: rows::all(db, "SELECT * FROM silences ORDER BY id", [])?,
+        pause: rows::all(db, "SELECT * FROM pause", [])?.pop(),
         commands: commands(db)?,
     })
 }

@@ -1,13 +1,14 @@
 use rusqlite::{Connection, OptionalExtension, Result, named_params, params};
 use watchbell_pipeline::record::{
-    BundleRef, Command, CommandRecord, Commit, Delivery, EpisodeId, EpisodeRecord, GapRecord, IntentRecord,
-    Later, Level, NotifierCommit, Overflow, Owned, PartitionCommit, PartitionId, Phase, Position, RuleRecord,
+    BundleRef, Commit, Delivery, EpisodeId, EpisodeRecord, GapRecord, IntentRecord, Later, Level,
+    NotifierCommit, Overflow, Owned, PartitionCommit, PartitionId, Phase, Position, RuleRecord,
     TransitionRecord,
 };
 use watchbell_pipeline::spec::RuleName;
 
+use super::holds;
 use super::json::Column;
-use super::names::{command_name, ending_name, gap_reason_name};
+use super::names::{ending_name, gap_reason_name};
 use super::owned;
 use super::rows::FromRow;
 
@@ -76,8 +77,17 @@ fn notifier(db: &Connection, part: &NotifierCommit) -> Result<()> {
     for record in &part.intents {
         intent(db, record)?;
     }
+    for record in &part.silences {
+        holds::silence(db, record)?;
+    }
+    for id in &part.silences_ended {
+        holds::end_silence(db, id)?;
+    }
+    if let Some(pause) = &part.pause {
+        holds::pause(db, pause.as_ref())?;
+    }
     for record in &part.commands {
-        command(db, record)?;
+        holds::command(db, record)?;
     }
     Ok(())
 }
@@ -203,10 +213,10 @@ fn episode(db: &Connection, episode: &EpisodeRecord) -> Result<()> {
     let mut statement = db.prepare_cached(
         "INSERT OR REPLACE INTO episodes (id, rule, labels, phase, phase_at, phase_note, severity,
            since, opened_at, until, last, steps, repeat, stepped_until, announced_at, notified, ordinal, format,
-           early, chain, step, told)
+           early, progress, chain, step, told)
          VALUES (:id, :rule, :labels, :phase, :phase_at, :phase_note, :severity,
            :since, :opened_at, :until, :last, :steps, :repeat, :stepped_until, :announced_at, :notified, :ordinal,
-           :format, :early, '[]', 0, '[]')",
+           :format, :early, :progress, '[]', 0, '[]')",
     )?;
     statement.execute(named_params! {
         ":id": episode.id.0,
@@ -222,6 +232,7 @@ fn episode(db: &Connection, episode: &EpisodeRecord) -> Result<()> {
         ":last": json(&episode.last)?,
         ":steps": json(&episode.steps)?,
         ":early": (!episode.early.is_empty()).then(|| json(&episode.early)).transpose()?,
+        ":progress": json(&episode.progress)?,
         ":repeat": episode.repeat.map(|span| span.0.cast_signed()),
         ":stepped_until": episode.stepped_until.map(|at| at.0),
         ":announced_at": episode.announced_at.map(|at| at.0),
@@ -329,33 +340,7 @@ fn gap(db: &Connection, gap: &GapRecord) -> Result<()> {
     Ok(())
 }
 
-fn command(db: &Connection, record: &CommandRecord) -> Result<()> {
-    let (episode, note) = match &record.command {
-        Command::Acknowledge { episode }
-        | Command::Unacknowledge { episode }
-        | Command::Resolve { episode } => (episode.0.as_str(), None),
-        Command::Note { episode, text } => (episode.0.as_str(), Some(text)),
-        Command::Retry { intent } => ("", Some(&intent.0)),
-    };
-    let mut statement = db.prepare_cached(
-        "INSERT OR IGNORE INTO commands (number, id, at, who, command, episode, note, refused, format)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-    )?;
-    statement.execute(params![
-        record.number.cast_signed(),
-        record.id.0,
-        record.at.0,
-        record.by,
-        command_name(&record.command),
-        episode,
-        note,
-        record.refused,
-        CommandRecord::FORMAT,
-    ])?;
-    Ok(())
-}
-
-fn json<T: Column>(value: &T) -> Result<String> {
+pub(super) fn json<T: Column>(value: &T) -> Result<String> {
     serde_json::to_string(&value.form())
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }

@@ -2,9 +2,10 @@ use watchbell_contract::{Cause, Duration, Label, Range, RecordedCall, Severity, 
 use watchbell_pipeline::message::{Message, Wording};
 use watchbell_pipeline::record::{
     BundleRef, Change, Command, CommandId, CommandRecord, Commit, CountedKey, Delivery, EpisodeId,
-    EpisodeRecord, Failure, GapReason, GapRecord, HostId, IntentId, IntentRecord, LastSignal, Later,
-    LaterEvent, Level, NamedKey, Nonce, Notified, NotifierCommit, Overflow, PartitionCommit, PartitionId,
-    Phase, Position, RuleRecord, RunSummary, SeenSignal, StateRecord, Tenure, TransitionRecord,
+    EpisodeProgress, EpisodeRecord, Failure, GapReason, GapRecord, HostId, IntentId, IntentRecord,
+    LastSignal, Later, LaterEvent, Level, NamedKey, Nonce, Notified, NotifierCommit, Overflow,
+    PartitionCommit, PartitionId, Phase, Position, RuleRecord, RunSummary, SeenSignal, Standstill,
+    StateRecord, Tenure, TransitionRecord,
 };
 use watchbell_pipeline::spec::{DestinationName, Meaning, RuleName, StepId};
 use watchbell_text::Text;
@@ -153,6 +154,16 @@ pub(crate) fn episode(id: &str, phase: Phase) -> EpisodeRecord {
             Notified { destination: DestinationName("ops-sms".to_owned()), at: Timestamp(118), step: None },
         ],
         ordinal: 1,
+        progress: EpisodeProgress {
+            stood: Duration(u64::MAX),
+            held: Some(Standstill { since: Timestamp(119), until: None }),
+            followed: Severity::Info,
+            repeats: 3,
+            repeat_dropped_at: Some(Timestamp(120)),
+            late: vec![StepId(u64::MAX)],
+            acknowledged_until: Some(Timestamp(i64::MAX)),
+            acknowledged_clock: Some(Duration(7)),
+        },
     }
 }
 

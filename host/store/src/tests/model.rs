@@ -93,6 +93,9 @@ impl Knowledge {
             depends: part.depends,
             episodes: part.episodes,
             intents: part.intents,
+            silences: part.silences,
+            silences_ended: part.silences_ended,
+            pause: part.pause,
             commands: part.commands,
         }
     }

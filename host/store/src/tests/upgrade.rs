@@ -1,8 +1,8 @@
 use rusqlite::Connection;
 use watchbell_contract::{Duration, Receipt, Severity, Timestamp};
 use watchbell_pipeline::record::{
-    Commit, EpisodeRecord, Epoch, FirstReceipt, Level, Notified, NotifierCommit, PARTITIONS, PartitionCommit,
-    PartitionId, Phase, SeenSignal, Tenure,
+    Commit, EpisodeProgress, EpisodeRecord, Epoch, FirstReceipt, Level, Notified, NotifierCommit, PARTITIONS,
+    PartitionCommit, PartitionId, Phase, SeenSignal, Tenure,
 };
 use watchbell_pipeline::spec::{DestinationName, RuleName, Step};
 
@@ -35,7 +35,13 @@ fn layout_1(path: &std::path::Path) {
 }
 
 fn step(after: u64, to: &str, unless_acknowledged: bool, severity: Option<Severity>) -> Step {
-    Step { after: Duration(after), to: vec![DestinationName(to.to_owned())], unless_acknowledged, severity }
+    Step {
+        after: Duration(after),
+        to: vec![DestinationName(to.to_owned())],
+        unless_acknowledged,
+        severity,
+        when: None,
+    }
 }
 
 #[test]
@@ -81,6 +87,7 @@ fn rows_of_an_older_format_are_read_as_they_were_written() {
             notified("by-hand", 116, None),
         ],
         ordinal: 2,
+        progress: EpisodeProgress { followed: read.severity, ..EpisodeProgress::default() },
         ..episode("e1", Phase::Active)
     };
     assert_eq!(read, &expected);
@@ -239,7 +246,7 @@ fn a_store_of_layout_5_knows_what_the_first_messages_were_answered_with() {
     db.pragma_update(None, "user_version", 5).unwrap();
     drop(db);
     let older = Sqlite::open_reader(&path).unwrap_err();
-    assert!(matches!(older, OpenError::Older { found: 5, known: 7, .. }), "{older}");
+    assert!(matches!(older, OpenError::Older { found: 5, known: 8, .. }), "{older}");
 
     let mut store = Sqlite::open(&path).unwrap();
     let found = store.take_notifier(&host("new"), None).unwrap();

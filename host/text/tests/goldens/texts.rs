@@ -16,6 +16,7 @@ fn subject<'a>(details: &'a str, labels: &'a [Label]) -> Subject<'a> {
         environment: "default",
         severity: Severity::Warning,
         cause: Cause::Event,
+        person: None,
         labels,
         at: Timestamp(0),
         since: Timestamp(0),

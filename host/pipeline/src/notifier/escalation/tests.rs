@@ -6,28 +6,28 @@ fn rule(alert: &AlertSpec) -> RuleSpec {
 }
 
 /// For levels held by nothing but their escalation: window time plays no part.
-fn clock(now: Timestamp) -> Clock {
-    Clock { judged: Timestamp(0), now }
+fn clock(standing: &Standing, now: Timestamp) -> Clock<'_> {
+    Clock { judged: Timestamp(0), now, standing }
 }
 
 fn on_time(episode: &mut EpisodeRecord, alert: &AlertSpec, now: Timestamp) -> Verdict {
-    super::on_time(episode, &rule(alert), clock(now))
+    super::on_time(episode, &rule(alert), clock(&Standing::default(), now))
 }
 
 fn on_edit(episode: &EpisodeRecord, alert: &AlertSpec, now: Timestamp) -> Verdict {
-    super::on_edit(episode, &rule(alert), clock(now))
+    super::on_edit(&mut episode.clone(), &rule(alert), clock(&Standing::default(), now))
 }
 
 fn on_worse(episode: &mut EpisodeRecord, alert: &AlertSpec, before: Severity) -> Verdict {
-    super::on_worse(episode, &rule(alert), Timestamp(0), before)
+    super::on_worse(episode, &rule(alert), clock(&Standing::default(), Timestamp(0)), before)
 }
 
 fn on_end(episode: &EpisodeRecord, alert: &AlertSpec, was_active: bool, now: Timestamp) -> Verdict {
-    super::on_end(episode, Some(&rule(alert)), was_active, now)
+    super::on_end(episode, Some(&rule(alert)), was_active, clock(&Standing::default(), now))
 }
 
 fn next_at(episode: &EpisodeRecord, alert: &AlertSpec) -> Option<Timestamp> {
-    super::next_at(Of { spec: &rule(alert), episode, judged: Timestamp(0) })
+    super::next_at(Of { spec: &rule(alert), episode, clock: clock(&Standing::default(), Timestamp(0)) })
 }
 
 fn minutes(count: i64) -> Timestamp {
@@ -137,7 +137,7 @@ fn who_acknowledged_a_warning_is_notified_that_it_is_critical() {
 
 #[test]
 fn it_is_repeated_to_those_who_know() {
-    let alert = AlertSpec { repeat: Some(Duration::from_mins(10)), ..usual() };
+    let alert = AlertSpec { repeat: vec![Duration::from_mins(10)], ..usual() };
     let mut episode = lived(&alert, &[0]);
     let repeated = on_time(&mut episode, &alert, minutes(10));
     assert!(matches!(&repeated, Verdict::Send { cause: Cause::Repeat, .. }), "{repeated:?}");
@@ -204,20 +204,20 @@ fn an_edit_notifies_of_neither_an_old_nor_an_acknowledged_episode() {
 #[test]
 fn who_is_no_longer_named_is_notified_of_the_end_alone() {
     let mut before = usual();
-    before.repeat = Some(Duration::from_mins(1));
+    before.repeat = vec![Duration::from_mins(1)];
     let mut episode = lived(&before, &[0, 15]);
     episode.severity = Severity::Critical;
-    let after = AlertSpec { repeat: before.repeat, ..alert(vec![step(15, "mail", true)]) };
+    let after = AlertSpec { repeat: before.repeat.clone(), ..alert(vec![step(15, "mail", true)]) };
     assert_eq!(names(&on_time(&mut episode, &after, minutes(20))), ["mail"]);
     assert_eq!(names(&on_worse(&mut episode, &after, Severity::Warning)), ["mail"]);
     assert_eq!(names(&on_end(&episode, &after, true, minutes(20))), ["chat", "mail"]);
-    let nobody = AlertSpec { repeat: before.repeat, ..AlertSpec::default() };
+    let nobody = AlertSpec { repeat: before.repeat.clone(), ..AlertSpec::default() };
     assert_eq!(next_at(&episode, &nobody), None);
 }
 
 #[test]
 fn what_was_resolved_by_hand_is_quiet() {
-    let alert = AlertSpec { repeat: Some(Duration::from_mins(1)), ..usual() };
+    let alert = AlertSpec { repeat: vec![Duration::from_mins(1)], ..usual() };
     let mut episode = lived(&alert, &[0]);
     episode.phase = Phase::ResolvedByHand { at: minutes(1), by: "ann".into() };
     let quiet = Verdict::Hold(HoldReason::ResolvedByHand);

@@ -9,9 +9,9 @@ pub(super) struct Hours;
 
 impl Hold for Hours {
     fn holds(&self, what: &What<'_>) -> Option<HoldReason> {
-        if let What::Event(spec, at) = what {
-            let active = spec.active.as_ref().filter(|active| !active.holds(*at))?;
-            return Some(HoldReason::Inactive { until: active.next_from(*at) });
+        if let What::Event(event) = what {
+            let active = event.spec.active.as_ref().filter(|active| !active.holds(event.at))?;
+            return Some(HoldReason::Inactive { until: active.next_from(event.at) });
         }
         let of = what.of().filter(|of| of.episode.phase == Phase::Pending)?;
         let until = level::begins(of.spec, of.episode.since);

@@ -13,6 +13,6 @@ impl Hold for Pending {
         let until = of.episode.since + of.spec.alert.hold;
         // Once `for` has passed, an episode still outside the `active:` hours is held by those.
         let is_alone = level::begins(of.spec, of.episode.since) == Some(until);
-        (of.judged < until || is_alone).then_some(HoldReason::Pending { until })
+        (of.clock.judged < until || is_alone).then_some(HoldReason::Pending { until })
     }
 }

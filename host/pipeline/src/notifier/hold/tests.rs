@@ -5,6 +5,7 @@ use crate::fixtures::{self, episode, step};
 use crate::record::Phase;
 use crate::spec::AlertSpec;
 
+use super::super::standing::Standing;
 use super::*;
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -21,7 +22,8 @@ fn spec() -> RuleSpec {
 /// evaluated.
 fn held(spec: &RuleSpec, phase: Phase, severity: Severity) -> [Option<&'static str>; 5] {
     let episode = EpisodeRecord { phase, severity, ..episode(&spec.alert.steps) };
-    let of = Of { spec, episode: &episode, judged: Timestamp(0) };
+    let standing = Standing::default();
+    let of = Of { spec, episode: &episode, clock: clock(&standing, Timestamp(0)) };
     let steps = &spec.alert.steps;
     [
         What::Opening(of),
@@ -31,6 +33,10 @@ fn held(spec: &RuleSpec, phase: Phase, severity: Severity) -> [Option<&'static s
         What::Repeat(of),
     ]
     .map(|what| first(&what).map(|reason| reason.name()))
+}
+
+fn clock(standing: &Standing, judged: Timestamp) -> Clock<'_> {
+    Clock { judged, now: Timestamp(0), standing }
 }
 
 fn at(by: &str) -> (Timestamp, String) {
@@ -68,7 +74,8 @@ fn the_first_reason_is_given_and_the_others_are_listed_after_it() {
     let alert = AlertSpec { hold: MINUTE, ..spec().alert };
     let spec = RuleSpec { alert, active: hours(), ..spec() };
     let episode = EpisodeRecord { phase: Phase::Pending, ..episode(&spec.alert.steps) };
-    let of = |judged| Of { spec: &spec, episode: &episode, judged };
+    let standing = Standing::default();
+    let of = |judged| Of { spec: &spec, episode: &episode, clock: clock(&standing, judged) };
     let names =
         |judged| -> Vec<&str> { all(&What::Opening(of(judged))).iter().map(HoldReason::name).collect() };
     assert_eq!(names(Timestamp(0)), ["pending", "inactive"]);
@@ -83,6 +90,11 @@ fn the_first_reason_is_given_and_the_others_are_listed_after_it() {
 fn an_event_is_held_by_the_hours_alone() {
     let spec = RuleSpec { active: hours(), ..spec() };
     let until = Some(Timestamp(8 * 3_600_000));
-    assert_eq!(all(&What::Event(&spec, Timestamp(0))), [HoldReason::Inactive { until }]);
-    assert_eq!(all(&What::Event(&spec, Timestamp(9 * 3_600_000))), []);
+    let standing = Standing::default();
+    let event = |at| {
+        let clock = clock(&standing, Timestamp(0));
+        What::Event(Event { spec: &spec, labels: &[], severity: spec.severity, at, clock })
+    };
+    assert_eq!(all(&event(Timestamp(0))), [HoldReason::Inactive { until }]);
+    assert_eq!(all(&event(Timestamp(9 * 3_600_000))), []);
 }

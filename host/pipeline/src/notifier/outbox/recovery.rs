@@ -50,6 +50,9 @@ impl Outbox {
 
     /// Keeps a message that will not be tried again, should a person ask for that all the same.
     pub(crate) fn keep_dead_letter(&mut self, record: IntentRecord) {
+        if matches!(&record.delivery, Delivery::Dead { last, .. } if last.starts_with(DROPPED_BY)) {
+            return;
+        }
         self.dead_letters.retain(|other| other.id != record.id);
         self.dead_letters.push_back(record);
         if self.dead_letters.len() > DEAD_LETTERS_MAX
@@ -71,4 +74,18 @@ impl Outbox {
         record.created_at = now;
         self.push(record)
     }
+
+    /// Nobody will have a dead letter sent again. It stays in the store, with who decided that.
+    pub(crate) fn drop_dead_letter(&mut self, id: &IntentId, by: &str) -> Option<IntentRecord> {
+        let place = self.dead_letters.iter().position(|record| record.id == *id)?;
+        let mut record = self.dead_letters.remove(place)?;
+        self.forget_thread(&record);
+        if let Delivery::Dead { last, .. } = &mut record.delivery {
+            *last = format!("{DROPPED_BY}{by}: {last}");
+        }
+        Some(record)
+    }
 }
+
+/// How the reason of a dead letter begins that nobody will send again.
+const DROPPED_BY: &str = "dropped by ";

@@ -1,9 +1,11 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use watchbell_contract::{Range, Severity, Timestamp};
+use watchbell_pipeline::matcher::Matcher;
 use watchbell_pipeline::record::{
-    Change, Command, CommandRecord, Delivery, Ending, EpisodeId, EpisodeRecord, Epoch, GapRecord,
-    IntentRecord, LastSignal, Level, Occurrence, PartitionId, Phase, RuleRecord,
+    Change, Command, CommandRecord, Delivery, Ending, EpisodeId, EpisodeProgress, EpisodeRecord, Epoch,
+    GapRecord, IntentId, IntentRecord, LastSignal, Level, Occurrence, PartitionId, PauseRecord, Phase,
+    RuleRecord, SilenceId, SilenceRecord, SilenceSpec,
 };
 use watchbell_pipeline::spec::RuleName;
 use watchbell_text::Text;
@@ -75,6 +77,9 @@ pub(super) struct Notifier {
     pub(super) depends: Vec<PartitionId>,
     pub(super) episodes: Vec<EpisodeRecord>,
     pub(super) intents: Vec<IntentRecord>,
+    pub(super) silences: Vec<SilenceRecord>,
+    pub(super) silences_ended: Vec<SilenceId>,
+    pub(super) pause: Option<Option<PauseRecord>>,
     pub(super) commands: Vec<CommandRecord>,
 }
 
@@ -178,9 +183,10 @@ fn part() -> impl Strategy<Value = Part> {
 }
 
 fn notifier() -> impl Strategy<Value = Notifier> {
-    let episodes = (0..6_u8, phase(), last()).prop_map(|(id, phase, last)| {
+    let episodes = (0..6_u8, phase(), last(), progress()).prop_map(|(id, phase, last, progress)| {
         let mut record = episode(&id.to_string(), phase);
         record.last = last;
+        record.progress = progress;
         record
     });
     let intents = (0..9_u8, 0..6_u8, delivery(), last(), ".{0,6}", 0..3_u32).prop_map(
@@ -200,16 +206,79 @@ fn notifier() -> impl Strategy<Value = Notifier> {
         vec(partition(), 0..3),
         vec(episodes, 0..3),
         vec(intents, 0..4),
-        vec((1..9_u64).prop_map(note), 0..2),
+        vec(silence(), 0..2),
+        vec((0..5_u8).prop_map(silence_id), 0..2),
+        prop::option::of(prop::option::of(pause())),
+        vec(commands(), 0..2),
     )
-        .prop_map(|(skew, behind, depends, episodes, intents, commands)| Notifier {
-            skew,
-            behind,
-            depends,
-            episodes,
-            intents,
-            commands,
-        })
+        .prop_map(
+            |(skew, behind, depends, episodes, intents, silences, silences_ended, pause, commands)| {
+                Notifier {
+                    skew,
+                    behind,
+                    depends,
+                    episodes,
+                    intents,
+                    silences,
+                    silences_ended,
+                    pause,
+                    commands,
+                }
+            },
+        )
+}
+
+/// At its beginning, or as it is in the fixture.
+fn progress() -> impl Strategy<Value = EpisodeProgress> {
+    any::<bool>().prop_map(|is_new| match is_new {
+        true => EpisodeProgress::default(),
+        false => episode("progress", Phase::Active).progress,
+    })
+}
+
+fn silence_id(id: u8) -> SilenceId {
+    SilenceId(id.to_string())
+}
+
+fn silence_spec() -> impl Strategy<Value = SilenceSpec> {
+    let matchers = vec(prop_oneof![Just("rule=a*"), Just("labels.rule!=\\*"), Just("severity=info")], 1..3);
+    (matchers, any::<i64>(), any::<i64>(), ".{0,4}").prop_map(|(matchers, from, until, reason)| SilenceSpec {
+        matchers: matchers.iter().map(|text| Matcher::parse(text).unwrap()).collect(),
+        from: Timestamp(from),
+        until: Timestamp(until),
+        reason,
+    })
+}
+
+fn silence() -> impl Strategy<Value = SilenceRecord> {
+    (0..5_u8, silence_spec(), ".{0,4}", any::<i64>()).prop_map(|(id, spec, by, at)| SilenceRecord {
+        id: silence_id(id),
+        spec,
+        by,
+        at: Timestamp(at),
+    })
+}
+
+fn pause() -> impl Strategy<Value = PauseRecord> {
+    (any::<i64>(), any::<i64>(), ".{0,4}", ".{0,4}").prop_map(|(since, until, reason, by)| PauseRecord {
+        since: Timestamp(since),
+        until: Timestamp(until),
+        reason,
+        by,
+    })
+}
+
+fn commands() -> impl Strategy<Value = CommandRecord> {
+    let what = prop_oneof![
+        Just(Command::Note { episode: EpisodeId("e".to_owned()), text: String::new() }),
+        ".{0,4}".prop_map(|intent| Command::Drop { intent: IntentId(intent) }),
+        silence_spec().prop_map(Command::Silence),
+        (0..5_u8).prop_map(|id| Command::Unsilence { silence: silence_id(id) }),
+        (any::<i64>(), ".{0,4}")
+            .prop_map(|(until, reason)| Command::Pause { until: Timestamp(until), reason }),
+        Just(Command::Unpause),
+    ];
+    (1..9_u64, what).prop_map(|(number, what)| command(number, what))
 }
 
 fn change() -> impl Strategy<Value = Change> {
@@ -255,10 +324,6 @@ fn last() -> impl Strategy<Value = LastSignal> {
         summary,
         ..episode("last", Phase::Active).last
     })
-}
-
-fn note(number: u64) -> CommandRecord {
-    command(number, Command::Note { episode: EpisodeId("e".to_owned()), text: String::new() })
 }
 
 fn phase() -> impl Strategy<Value = Phase> {

@@ -28,5 +28,6 @@ pub(super) fn read_all(reader: &dyn Read) -> impl PartialEq + std::fmt::Debug + 
         phases.map(intents),
         gaps,
         (reader.commands(1_000).unwrap(), reader.commands(1).unwrap()),
+        (reader.silences().unwrap(), reader.pause().unwrap()),
     )
 }

@@ -1,0 +1,184 @@
+//! What stands whatever the rules say: silences, a pause, maintenance windows, and open episodes that mute others.
+use std::collections::{BTreeMap, BTreeSet};
+
+use watchbell_contract::{Duration, Timestamp};
+
+use crate::maintenance::HoldsSpec;
+use crate::matcher::{self, Subject};
+use crate::record::{EpisodeId, PauseRecord, SilenceId, SilenceRecord};
+
+#[derive(Debug, Default)]
+pub(crate) struct Standing {
+    silences: BTreeMap<SilenceId, SilenceRecord>,
+    pause: Option<PauseRecord>,
+    spec: HoldsSpec,
+    sources: Sources,
+    /// Up to where its changes in time were followed.
+    followed: Timestamp,
+    /// When one of them next begins or ends.
+    next: Option<Timestamp>,
+}
+
+/// The open episodes that mute others: by the inhibition's place, then by the values of its `equal`.
+#[derive(Debug, Default)]
+struct Sources {
+    by_values: BTreeMap<(usize, Values), BTreeSet<EpisodeId>>,
+    of: BTreeMap<EpisodeId, Vec<(usize, Values)>>,
+}
+
+type Values = Vec<Option<String>>;
+
+impl Standing {
+    pub(crate) fn new(silences: Vec<SilenceRecord>, pause: Option<PauseRecord>, now: Timestamp) -> Self {
+        let silences = silences.into_iter().map(|silence| (silence.id.clone(), silence)).collect();
+        let mut standing = Self { silences, pause, followed: now, ..Self::default() };
+        standing.look_ahead();
+        standing
+    }
+
+    /// Puts a bundle's maintenance windows and inhibitions in force. The sources have to be given anew.
+    pub(crate) fn configure(&mut self, spec: HoldsSpec) {
+        self.spec = spec;
+        self.sources = Sources::default();
+        self.look_ahead();
+    }
+
+    pub(crate) fn pause(&self, now: Timestamp) -> Option<&PauseRecord> {
+        self.pause.as_ref().filter(|pause| now < pause.until)
+    }
+
+    /// The silence that holds `subject` for longest.
+    pub(crate) fn silence(&self, subject: &Subject<'_>, now: Timestamp) -> Option<&SilenceRecord> {
+        let holds = |silence: &&SilenceRecord| {
+            let spec = &silence.spec;
+            spec.from <= now && now < spec.until && matcher::all_met(&spec.matchers, subject)
+        };
+        self.silences.values().filter(holds).max_by_key(|silence| silence.spec.until)
+    }
+
+    /// The maintenance window that holds `subject` for longest, and its end.
+    pub(crate) fn maintenance(&self, subject: &Subject<'_>, now: Timestamp) -> Option<(&str, Timestamp)> {
+        let chosen =
+            self.spec.maintenance.iter().filter(|window| matcher::all_met(&window.matchers, subject));
+        chosen
+            .filter_map(|window| Some((window.name.as_str(), window.until(now)?)))
+            .max_by_key(|(_, until)| *until)
+    }
+
+    /// An open episode that mutes `subject`. None mutes itself.
+    pub(crate) fn inhibitor(&self, subject: &Subject<'_>, own: Option<&EpisodeId>) -> Option<&EpisodeId> {
+        self.targeting(subject).find_map(|(place, inhibition)| {
+            let values = values(&inhibition.equal, subject);
+            let sources = self.sources.by_values.get(&(place, values))?;
+            sources.iter().find(|source| Some(*source) != own)
+        })
+    }
+
+    /// How long the first message of `subject` waits for a source that may be judged later.
+    pub(crate) fn wait(&self, subject: &Subject<'_>) -> Option<Duration> {
+        self.targeting(subject).map(|(_, inhibition)| inhibition.wait).max()
+    }
+
+    /// The inhibitions of which `subject` is a target and not a source as well.
+    fn targeting(
+        &self,
+        subject: &Subject<'_>,
+    ) -> impl Iterator<Item = (usize, &crate::maintenance::Inhibition)> {
+        self.spec.inhibitions.iter().enumerate().filter(|(_, inhibition)| {
+            matcher::all_met(&inhibition.target, subject) && !matcher::all_met(&inhibition.source, subject)
+        })
+    }
+
+    /// An episode has changed; `is_open` says whether it mutes others, if it is a source. Returns whether that changed
+    /// anything.
+    pub(crate) fn note(&mut self, id: &EpisodeId, subject: &Subject<'_>, is_open: bool) -> bool {
+        if self.spec.inhibitions.is_empty() {
+            return false;
+        }
+        let places: Vec<(usize, Values)> = self
+            .spec
+            .inhibitions
+            .iter()
+            .enumerate()
+            .filter(|(_, inhibition)| is_open && matcher::all_met(&inhibition.source, subject))
+            .map(|(place, inhibition)| (place, values(&inhibition.equal, subject)))
+            .collect();
+        let before = self.sources.of.remove(id).unwrap_or_default();
+        let is_changed = before != places;
+        for place in before {
+            if let Some(ids) = self.sources.by_values.get_mut(&place) {
+                ids.remove(id);
+                if ids.is_empty() {
+                    self.sources.by_values.remove(&place);
+                }
+            }
+        }
+        for place in &places {
+            self.sources.by_values.entry(place.clone()).or_default().insert(id.clone());
+        }
+        if !places.is_empty() {
+            self.sources.of.insert(id.clone(), places);
+        }
+        is_changed
+    }
+
+    pub(crate) fn silences(&self) -> impl Iterator<Item = &SilenceRecord> {
+        self.silences.values()
+    }
+
+    pub(crate) fn silence_max(&self) -> Duration {
+        self.spec.silence_max
+    }
+
+    pub(crate) fn add(&mut self, silence: SilenceRecord) {
+        self.silences.insert(silence.id.clone(), silence);
+        self.look_ahead();
+    }
+
+    pub(crate) fn remove(&mut self, id: &SilenceId) -> bool {
+        let is_removed = self.silences.remove(id).is_some();
+        self.look_ahead();
+        is_removed
+    }
+
+    pub(crate) fn set_pause(&mut self, pause: Option<PauseRecord>) -> Option<PauseRecord> {
+        let before = std::mem::replace(&mut self.pause, pause);
+        self.look_ahead();
+        before
+    }
+
+    /// When one of them next begins or ends.
+    pub(crate) fn next_change(&self) -> Option<Timestamp> {
+        self.next
+    }
+
+    fn look_ahead(&mut self) {
+        let after = self.followed;
+        let silences = self.silences.values().flat_map(|silence| [silence.spec.from, silence.spec.until]);
+        let pause = self.pause.iter().map(|pause| pause.until);
+        let maintenance = self.spec.maintenance.iter().filter_map(|window| window.next_change(after));
+        self.next = silences.chain(pause).filter(|at| *at > after).chain(maintenance).min();
+    }
+
+    /// Follows time. Returns the silences that are over, and whether a pause is.
+    pub(crate) fn follow(&mut self, now: Timestamp) -> (Vec<SilenceId>, bool) {
+        self.followed = now;
+        let over: Vec<SilenceId> = self
+            .silences
+            .values()
+            .filter(|silence| silence.spec.until <= now)
+            .map(|silence| silence.id.clone())
+            .collect();
+        over.iter().for_each(|id| drop(self.silences.remove(id)));
+        let is_over = self.pause.as_ref().is_some_and(|pause| pause.until <= now);
+        if is_over {
+            self.pause = None;
+        }
+        self.look_ahead();
+        (over, is_over)
+    }
+}
+
+fn values(names: &[String], subject: &Subject<'_>) -> Values {
+    names.iter().map(|name| matcher::label(subject.labels, name).map(str::to_owned)).collect()
+}
