@@ -3,6 +3,8 @@ pub mod cli; // the command line and its commands
 pub mod logs; // lines for people, JSON for machines
 mod modules; // the sandbox, and who compiles
 pub mod catalog; // the available modules
+mod credentials; // secrets, as they are on disk
+mod endpoint; // a destination's address and credentials
 pub mod bind; // resolves what a bundle names
 mod kibana_link; // links to the documents behind a signal
 pub mod clock; // the one clock
