@@ -21,6 +21,9 @@ mod testing; // rules under test, in virtual time
 mod shadow; // comparison with ElastAlert
 mod texts; // the texts of messages, outside the loop
 mod deliver; // one delivery
+mod sample; // messages that no signal is behind
+mod preview; // what destinations would get
+mod destinations; // which there are, and whether a message arrives
 mod store_writer; // the thread that owns the store
 mod event_log; // log lines for people
 mod observer; // what the host reports about itself, computed outside the loop
