@@ -4,6 +4,7 @@ mod nodes; // clusters of real nodes that come and go
 mod tidy; // what no linter knows
 mod journey; // from document to delivery
 mod crash; // kill -9 at every numbered step
+mod destinations; // what they would get, and whether it arrives
 mod testing; // tests of rules, offline and over the past
 mod attack; // what hostile clusters, receivers, modules, manifests and documents can do
 mod texts; // what `check` says about names in texts

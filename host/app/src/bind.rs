@@ -10,16 +10,17 @@ use url::Url;
 use watchbell_contract::{Duration, Signal};
 use watchbell_elastic::{Cluster, ClusterConfig, Target};
 use watchbell_manifest as manifest;
-use watchbell_manifest::{BoundRule, Bundle, ClusterAuth, ClusterSpec, RuleLimits, SecretOr, SecretRef};
+use watchbell_manifest::{BoundRule, Bundle, ClusterAuth, ClusterSpec, RuleLimits, SecretRef};
 use watchbell_pipeline::action::Run;
 use watchbell_pipeline::maintenance::HoldsSpec;
 use watchbell_pipeline::spec::{DestinationName, DestinationSpec, NoData, RuleName, RuleSpec};
 use watchbell_sandbox as sandbox;
-use watchbell_sandbox::{AlerterModule, DestinationSettings, Limits, Renderer, RuleModule};
+use watchbell_sandbox::{AlerterModule, Limits, Renderer, RuleModule};
 use watchbell_text::Wanted;
 
 use crate::catalog::Catalog;
-use crate::kibana_link;
+use crate::credentials::{self, Refreshed};
+use crate::{endpoint, kibana_link};
 
 /// Bytes of a file of certificates.
 const PEM_BYTES_MAX: u64 = 1 << 20;
@@ -65,7 +66,7 @@ pub(crate) struct Destination {
     pub(crate) module: AlerterModule,
     pub(crate) product: String,
     pub(crate) params: String,
-    pub(crate) endpoint: sandbox::Destination,
+    pub(crate) endpoint: Refreshed<sandbox::Destination>,
     pub(crate) limits: Limits,
 }
 
@@ -255,13 +256,17 @@ fn wanted_by(destination: &manifest::DestinationSpec) -> Wanted {
     if is_whole || names_them() { Wanted::all() } else { Wanted::default() }
 }
 
-fn destination(spec: &manifest::DestinationSpec, catalog: &Catalog) -> Result<Destination> {
+/// A destination with its alerter and its credentials.
+///
+/// # Errors
+/// A secret that cannot be read, or an invalid address.
+pub(crate) fn destination(spec: &manifest::DestinationSpec, catalog: &Catalog) -> Result<Destination> {
     let module = catalog
         .alerter(&spec.product)
         .with_context(|| format!("no alerter supports `{}`", spec.product))?
         .clone();
     let endpoint = match &spec.endpoint {
-        manifest::Endpoint::Http(http) => http_endpoint(http)?,
+        manifest::Endpoint::Http(http) => endpoint::http(&spec.outbox.name.0, http)?,
     };
     Ok(Destination {
         module,
@@ -270,38 +275,6 @@ fn destination(spec: &manifest::DestinationSpec, catalog: &Catalog) -> Result<De
         endpoint,
         limits: Limits::default(),
     })
-}
-
-fn http_endpoint(spec: &manifest::HttpEndpoint) -> Result<sandbox::Destination> {
-    let url = match &spec.url {
-        SecretOr::Plain(url) => url.clone(),
-        SecretOr::Secret(secret) => reveal(secret)?,
-    };
-    let secret = |named: &SecretRef| reveal(named).map(sandbox::Secret::new);
-    let auth = match &spec.auth {
-        manifest::Auth::None => sandbox::Auth::None,
-        manifest::Auth::Bearer(token) => sandbox::Auth::Bearer(secret(token)?),
-        manifest::Auth::Basic { username, password } => {
-            sandbox::Auth::Basic { user: username.clone(), password: secret(password)? }
-        }
-        manifest::Auth::Header { name, value } => {
-            sandbox::Auth::Header { name: name.clone(), value: secret(value)? }
-        }
-        manifest::Auth::Query { name, value } => {
-            sandbox::Auth::Query { name: name.clone(), value: secret(value)? }
-        }
-        manifest::Auth::Hmac { header, prefix, secret: key } => sandbox::Auth::Hmac {
-            header: header.clone(),
-            secret: secret(key)?,
-            algorithm: sandbox::Algorithm::Sha256,
-            prefix: prefix.clone(),
-        },
-    };
-    let mut settings = DestinationSettings::new(sandbox::Secret::new(url));
-    settings.auth = auth;
-    settings.grants = sandbox::Grants { private_addresses: spec.grants.private_addresses };
-    settings.timeout = spec.timeout.std();
-    Ok(sandbox::Destination::new(settings)?)
 }
 
 fn limits(of: RuleLimits) -> Limits {
@@ -323,9 +296,7 @@ fn limits(of: RuleLimits) -> Limits {
 }
 
 fn reveal(secret: &SecretRef) -> Result<String> {
-    let env = |name: &str| std::env::var(name).ok();
-    let revealed = secret.reveal(&env).with_context(|| format!("the secret `{secret}`"))?;
-    Ok(revealed.expose().to_owned())
+    Ok(credentials::reveal(secret)?.expose().to_owned())
 }
 
 /// Reads certificates.

@@ -13,6 +13,8 @@ mod render;
 mod status;
 mod explain;
 mod test;
+mod preview;
+mod destination;
 mod past; // evaluates a past time range of a cluster, within limits
 mod backtest;
 mod shadow;
@@ -28,6 +30,9 @@ use clap::CommandFactory;
 use serde::Serialize;
 
 pub use args::{BenchPlugin, Cli, Command, NewPlugin, Plugin, PluginKind, PluginLanguage, SchemaOf};
+pub use destination::Destination;
+pub use preview::Preview;
+pub use render::Render;
 pub use shared_args::Place;
 pub(crate) use terminal::{Colour, LogLines, Terminal, block, paint, plain};
 pub use upgrade_gate::args::{Until, UpgradeGate};
@@ -80,6 +85,8 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Status(args) => status::status(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::Test(args) => test::test(&args),
+        Command::Preview(args) => preview::preview(&args),
+        Command::Destination(command) => destination::destination(&command),
         Command::Backtest(args) => backtest::backtest(&args),
         Command::Shadow(args) => shadow::shadow(&args),
         Command::Replay(args) => replay::replay(&args),

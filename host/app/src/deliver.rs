@@ -16,7 +16,8 @@ pub(crate) async fn deliver(
     to: &Destination,
     metrics: &Metrics,
 ) -> (Result<Receipt, Refusal>, Vec<RecordedCall>) {
-    let delivery = to.module.deliver(&to.product, &to.params, intent, &to.endpoint, &to.limits).await;
+    let endpoint = to.endpoint.now().await;
+    let delivery = to.module.deliver(&to.product, &to.params, intent, &endpoint, &to.limits).await;
     let outcome = match delivery.outcome {
         Ok(outcome) => outcome,
         Err(fault) => {

@@ -3,6 +3,8 @@ pub mod cli; // the command line and its commands
 pub mod logs; // lines for people, JSON for machines
 mod modules; // the sandbox, and who compiles
 pub mod catalog; // the available modules
+mod credentials; // secrets, as they are on disk
+mod endpoint; // a destination's address and credentials
 pub mod bind; // resolves what a bundle names
 mod kibana_link; // links to the documents behind a signal
 pub mod clock; // the one clock
@@ -19,6 +21,9 @@ mod testing; // rules under test, in virtual time
 mod shadow; // comparison with ElastAlert
 mod texts; // the texts of messages, outside the loop
 mod deliver; // one delivery
+mod sample; // messages that no signal is behind
+mod preview; // what destinations would get
+mod destinations; // which there are, and whether a message arrives
 mod store_writer; // the thread that owns the store
 mod event_log; // log lines for people
 mod observer; // what the host reports about itself, computed outside the loop

@@ -18,7 +18,7 @@ pub(crate) fn rule(base: Node, over: Node) -> Node {
 }
 
 const SECRETS: &[&str] = &["env", "file", "exec"];
-const CREDENTIALS: &[&str] = &["bearer", "basic", "api_key", "header", "query", "hmac"];
+const CREDENTIALS: &[&str] = &["bearer", "basic", "api_key", "header", "query", "hmac", "body", "sigv4"];
 
 /// Keys to remove because they would contradict `upper` after merging.
 fn ousted(path: &[String], key: &str, upper: &[Entry]) -> bool {

@@ -311,6 +311,8 @@ pub(crate) enum Auth {
     Header(NamedSecret),
     Query(NamedSecret),
     Hmac(Hmac),
+    Body(BodySecret),
+    SigV4(SigV4),
 }
 
 #[derive(Deserialize)]
@@ -334,6 +336,23 @@ pub(crate) struct Hmac {
     #[serde(default)]
     pub(crate) prefix: String,
     pub(crate) secret: Secret,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BodySecret {
+    pub(crate) pointer: String,
+    pub(crate) value: Secret,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SigV4 {
+    pub(crate) region: String,
+    pub(crate) service: String,
+    pub(crate) access_key_id: TextOrSecret,
+    pub(crate) secret_access_key: Secret,
+    pub(crate) session_token: Option<Secret>,
 }
 
 #[derive(Deserialize, Default)]

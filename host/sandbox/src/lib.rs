@@ -27,7 +27,9 @@ mod texts; // texts, rendered by the built-in component
 
 pub use alerter::{AlerterModule, Delivery};
 pub use capabilities::Capability;
-pub use capabilities::http::{Algorithm, Auth, Destination, DestinationError, DestinationSettings, Grants};
+pub use capabilities::http::{
+    Algorithm, Auth, Destination, DestinationError, DestinationSettings, Draft, Drafts, Grants, SigV4,
+};
 pub use capabilities::log::LogLine;
 pub use cases::CaseRunner;
 pub use compile::{CompileFault, CompileLimits, Compiler, compile_confined};

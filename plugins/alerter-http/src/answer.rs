@@ -14,7 +14,7 @@ pub(crate) struct Answer {
     body: Option<BodyTest>,
     is: Is,
     /// Where the body has the receiver's id of the message.
-    reference: Option<String>,
+    reference: Option<Reference>,
     /// Where the body has the seconds to wait, used without a `Retry-After` header.
     after: Option<String>,
 }
@@ -26,11 +26,27 @@ enum Statuses {
     Hundred(u16),
 }
 
+/// One place in the body, or several whose values are joined with slashes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+enum Reference {
+    At(String),
+    Of(Vec<String>),
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct BodyTest {
     pointer: String,
-    equals: Json,
+    #[serde(flatten)]
+    value: ValueTest,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ValueTest {
+    Equals(Json),
+    OneOf(Vec<Json>),
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -65,9 +81,29 @@ impl Answer {
     fn fits(&self, status: u16, body: Option<&Json>) -> bool {
         let body_fits = match &self.body {
             None => true,
-            Some(test) => body.and_then(|body| body.pointer(&test.pointer)) == Some(&test.equals),
+            Some(test) => {
+                body.and_then(|body| body.pointer(&test.pointer)).is_some_and(|value| match &test.value {
+                    ValueTest::Equals(expected) => value == expected,
+                    ValueTest::OneOf(expected) => expected.contains(value),
+                })
+            }
         };
         body_fits && self.status.iter().any(|statuses| statuses.hold(status))
+    }
+}
+
+impl Reference {
+    fn of(&self, body: &Json) -> Option<String> {
+        let at = |pointer: &String| match body.pointer(pointer)? {
+            Json::String(text) => Some(text.clone()),
+            other => Some(other.to_string()),
+        };
+        match self {
+            Self::At(pointer) => at(pointer),
+            Self::Of(pointers) => {
+                pointers.iter().map(at).collect::<Option<Vec<_>>>().map(|parts| parts.join("/"))
+            }
+        }
     }
 }
 
@@ -78,10 +114,7 @@ pub(crate) fn read(answers: &[Answer], response: &Response) -> Meaning {
     match answers.iter().find(|answer| answer.fits(response.status, body.as_ref())) {
         Some(answer) => match answer.is {
             Is::Delivered => Meaning::Delivered {
-                reference: at(&answer.reference).map(|value| match value {
-                    Json::String(text) => text.clone(),
-                    other => other.to_string(),
-                }),
+                reference: answer.reference.as_ref().and_then(|reference| reference.of(body.as_ref()?)),
             },
             Is::Refused => Meaning::Refused,
             Is::Unavailable => Meaning::Unavailable {

@@ -6,11 +6,12 @@ use crate::context::Context;
 use crate::template::Templates;
 
 /// A JSON tree whose strings are templates. They are rendered inside the parsed tree, so no value can change its
-/// structure. Three kinds of objects are operators:
+/// structure. Four kinds of objects are operators:
 ///
 /// - `{"$if": EXPRESSION, "$then": TREE, "$else": TREE}`: one of the two trees, or nothing.
 /// - `{"$each": EXPRESSION, "$item": TREE}`: the tree once per item, which is called `item`.
 /// - `{"$template": POINTER, "$else": TREE}`: the parameter at that pointer, itself a tree. In product data only.
+/// - `{"$part": NAME}`: a tree of the product's `parts`. In product data only.
 ///
 /// A member or an item that renders to nothing is omitted.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +32,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) templates: &'a Templates,
     /// What `$template` points into.
     pub(crate) params: &'a Json,
+    /// What `$part` names.
+    pub(crate) parts: &'a Map<String, Json>,
     pub(crate) context: &'a Context,
 }
 
@@ -48,6 +51,7 @@ const ITEM: &str = "$item";
 
 impl<'a> JsonTemplate<'a> {
     pub(crate) const TEMPLATE: &'static str = "$template";
+    pub(crate) const PART: &'static str = "$part";
 
     pub(crate) fn from_product(tree: &'a Json) -> Self {
         Self { tree, origin: Origin::Product }
@@ -63,7 +67,7 @@ impl<'a> JsonTemplate<'a> {
     }
 
     fn render_at(self, scope: Scope<'_>, at: &mut String) -> Result<Option<Json>, Failure> {
-        let Scope { templates, params, context } = scope;
+        let Scope { templates, params, parts, context } = scope;
         match self.tree {
             Json::String(source) => templates.value(source, context).map_err(|message| (at.clone(), message)),
             Json::Array(items) => {
@@ -95,6 +99,12 @@ impl<'a> JsonTemplate<'a> {
                     match params.pointer(pointer) {
                         Some(own) => JsonTemplate::from_params(own).render_at(scope, &mut pointer.to_owned()),
                         None => self.branch(members, ELSE, scope, at),
+                    }
+                }
+                Some(Self::PART) if self.origin == Origin::Product => {
+                    match parts.get(text(members, Self::PART)) {
+                        Some(tree) => self.inner(tree).render_at(scope, at),
+                        None => Ok(None),
                     }
                 }
                 Some(other) => Err((at.clone(), unknown_operator(other))),
@@ -151,7 +161,12 @@ impl<'a> JsonTemplate<'a> {
 
     /// Adds every fault of the tree, which is at `at`.
     pub(crate) fn check(self, at: &str, faults: &mut BTreeSet<Failure>) {
-        self.check_at(&Templates::new(), false, &mut at.to_owned(), faults);
+        self.check_within(false, at, faults);
+    }
+
+    /// The same; `within_each`: the tree is rendered once per item.
+    pub(crate) fn check_within(self, within_each: bool, at: &str, faults: &mut BTreeSet<Failure>) {
+        self.check_at(&Templates::new(), within_each, &mut at.to_owned(), faults);
     }
 
     fn check_at(
@@ -178,6 +193,7 @@ impl<'a> JsonTemplate<'a> {
                     Some(IF) => &[IF, THEN, ELSE],
                     Some(EACH) => &[EACH, ITEM],
                     Some(Self::TEMPLATE) if self.origin == Origin::Product => &[Self::TEMPLATE, ELSE],
+                    Some(Self::PART) if self.origin == Origin::Product => &[Self::PART],
                     Some(other) => {
                         faults.insert((at.clone(), unknown_operator(other)));
                         return;
@@ -194,7 +210,7 @@ impl<'a> JsonTemplate<'a> {
                     let within_each = within_each || name == ITEM && operator == Some(EACH);
                     deeper(at, name, |at| match operator {
                         Some(it) if it == name => match member.as_str() {
-                            Some(_) if it == Self::TEMPLATE => {}
+                            Some(_) if it == Self::TEMPLATE || it == Self::PART => {}
                             Some(source) => templates.check_expression(source, within_each, &mut |message| {
                                 faults.insert((at.clone(), message));
                             }),
@@ -223,7 +239,7 @@ impl<'a> JsonTemplate<'a> {
 fn operator(members: &Map<String, Json>) -> Option<&str> {
     let first =
         |names: &[&str]| members.keys().find(|name| names.contains(&name.as_str())).map(String::as_str);
-    first(&[IF, EACH, JsonTemplate::TEMPLATE])
+    first(&[IF, EACH, JsonTemplate::TEMPLATE, JsonTemplate::PART])
         .or_else(|| members.keys().find(|name| name.starts_with('$')).map(String::as_str))
 }
 

@@ -4,18 +4,19 @@ mod products; // the list of products
 mod product; // the definition of one product
 mod context; // the names that templates may use
 mod calendar; // instants as people and HTTP write them
+mod bounded; // values of at most so many bytes
+mod sms; // text messages of at most so many segments
 mod template; // one template string: minijinja, typed
 mod json_template; // a JSON tree of templates, whose structure no value can change
-mod request; // builds the request
+mod request; // builds a request
 mod answer; // what the receiver's answer means
+mod deliver; // sends the requests of a message
 
 use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
-use watchbell_sdk::http::send;
 use watchbell_sdk::{AlertRefusal, Alerter, Fault, Intent, Product, Receipt};
 
-use answer::Meaning;
 use context::Context;
 use json_template::JsonTemplate;
 
@@ -39,8 +40,10 @@ impl Alerter for AlerterHttp {
         if let Some((body, form)) = spec.clash(&params) {
             faults.insert((form.to_owned(), format!("`form` replaces `{body}`: set only one of them")));
         }
-        if let Err(message) = spec.answers(&params) {
-            faults.insert(("/answers".to_owned(), message));
+        for request in &spec.requests {
+            if let Err(message) = spec.answers(request, &params) {
+                faults.insert(("/answers".to_owned(), message));
+            }
         }
         if faults.is_empty() {
             return Ok(());
@@ -52,27 +55,6 @@ impl Alerter for AlerterHttp {
         let spec = products::find(product).map_err(AlertRefusal::refused)?;
         let params: Json = serde_json::from_str(params)
             .map_err(|error| AlertRefusal::refused(format!("the parameters are not JSON: {error}")))?;
-        let context = Context::of(&intent, &params);
-        let request = request::build(&spec, &params, &context).map_err(|(path, message)| {
-            AlertRefusal::refused(format!("the template at `{path}` of `{product}` failed: {message}"))
-        })?;
-        let bytes = request::body_bytes(&request);
-        if bytes > spec.bytes_max {
-            let reason =
-                format!("the body has {bytes} bytes; `{product}` accepts at most {}", spec.bytes_max);
-            return Err(AlertRefusal::refused(reason));
-        }
-        let answers = spec.answers(&params).map_err(AlertRefusal::refused)?;
-        let response = send(0, &request)?;
-        match answer::read(&answers, &response) {
-            Meaning::Delivered { reference } => Ok(Receipt { reference }),
-            Meaning::Refused => {
-                Err(AlertRefusal::Refused(answer::told(spec.reason.as_deref(), product, &response)))
-            }
-            Meaning::Unavailable { retry_after } => Err(AlertRefusal::Unavailable {
-                reason: answer::told(spec.reason.as_deref(), product, &response),
-                retry_after,
-            }),
-        }
+        deliver::deliver(product, &spec, &params, &Context::of(&intent, &params))
     }
 }

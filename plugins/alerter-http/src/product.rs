@@ -1,11 +1,13 @@
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 use watchbell_sdk::{Product, TextFormat};
 
 use crate::answer::Answer;
 use crate::json_template::JsonTemplate;
+#[cfg(test)]
+use crate::template::Templates;
 
 /// `product.json`: the definition of a product.
 #[derive(Debug, Deserialize)]
@@ -16,7 +18,11 @@ pub(crate) struct ProductSpec {
     text: Text,
     /// JSON Schema of a destination's `params`.
     params: Json,
-    pub(crate) request: RequestTemplate,
+    /// Sent one after the other, each if its `when` holds.
+    pub(crate) requests: Vec<RequestTemplate>,
+    /// Trees that several requests share, by the name that `$part` gives.
+    #[serde(default)]
+    pub(crate) parts: Map<String, Json>,
     /// The largest body that the product accepts.
     pub(crate) bytes_max: usize,
     /// The first match decides what an answer means.
@@ -47,6 +53,14 @@ enum Format {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RequestTemplate {
+    /// An expression: whether the message needs this request. Needed unless given.
+    pub(crate) when: Option<String>,
+    /// An expression that comes to a list: the request is sent once per item, which templates call `item`. In the last
+    /// request only.
+    pub(crate) each: Option<String>,
+    /// Read before the product's own.
+    #[serde(default)]
+    answers: Vec<Answer>,
     pub(crate) method: Json,
     /// Its values are percent-encoded.
     #[serde(default)]
@@ -85,7 +99,7 @@ impl ProductSpec {
     /// The parameters that are templates themselves, each with its JSON pointer.
     pub(crate) fn templates<'a>(&'a self, params: &'a Json) -> impl Iterator<Item = (&'a str, &'a Json)> {
         let mut pointers = BTreeSet::new();
-        for tree in self.request.trees() {
+        for tree in self.trees() {
             pointers_of_templates(tree, &mut pointers);
         }
         pointers.into_iter().filter_map(|pointer| Some((pointer, params.pointer(pointer)?)))
@@ -93,31 +107,61 @@ impl ProductSpec {
 
     /// The parameters for a body and a form, if both are given: only one can be sent.
     pub(crate) fn clash(&self, params: &Json) -> Option<(&str, &str)> {
-        let body = given(&self.request.body, params)?;
-        let form = given(&self.request.form, params)?;
-        Some((body, form))
+        self.requests
+            .iter()
+            .find_map(|request| Some((given(&request.body, params)?, given(&request.form, params)?)))
     }
 
-    /// How answers are read: by the parameter `answers`, if given, then by the product's own table.
-    pub(crate) fn answers(&self, params: &Json) -> Result<Vec<Answer>, String> {
+    /// How answers to `request` are read: by the parameter `answers`, if given, then by the request's table, then by
+    /// the product's.
+    pub(crate) fn answers(&self, request: &RequestTemplate, params: &Json) -> Result<Vec<Answer>, String> {
         let mut answers: Vec<Answer> = match params.get("answers") {
             Some(own) => {
                 Deserialize::deserialize(own).map_err(|error: serde_json::Error| error.to_string())?
             }
             None => Vec::new(),
         };
-        answers.extend(self.answers.iter().cloned());
+        answers.extend(request.answers.iter().chain(&self.answers).cloned());
         Ok(answers)
+    }
+
+    fn trees(&self) -> impl Iterator<Item = &Json> {
+        self.requests.iter().flat_map(RequestTemplate::trees).chain(self.parts.values())
     }
 
     #[cfg(test)]
     pub(crate) fn check(&self) -> Result<(), Vec<String>> {
         let mut faults = BTreeSet::new();
-        for (number, tree) in self.request.trees().into_iter().enumerate() {
-            JsonTemplate::from_product(tree).check(&number.to_string(), &mut faults);
+        for (name, tree) in &self.parts {
+            JsonTemplate::from_product(tree).check(&format!("parts/{name}"), &mut faults);
+        }
+        for (number, request) in self.requests.iter().enumerate() {
+            let is_last = number + 1 == self.requests.len();
+            let mut tell = |message| _ = faults.insert((format!("requests/{number}"), message));
+            if request.each.is_some() && !is_last {
+                tell("`each` is only possible in the last request".to_owned());
+            }
+            for expression in request.when.iter().chain(&request.each) {
+                Templates::new().check_expression(expression, false, &mut tell);
+            }
+            for tree in request.trees() {
+                JsonTemplate::from_product(tree).check_within(
+                    request.each.is_some(),
+                    &format!("requests/{number}"),
+                    &mut faults,
+                );
+            }
         }
         let mut faults: Vec<String> =
-            faults.into_iter().map(|(path, message)| format!("request {path}: {message}")).collect();
+            faults.into_iter().map(|(path, message)| format!("{path}: {message}")).collect();
+        let mut parts = Vec::new();
+        self.trees().for_each(|tree| names_of_parts(tree, &mut parts));
+        faults.extend(
+            parts
+                .into_iter()
+                .filter(|name| !self.parts.contains_key(*name))
+                .map(|name| format!("no part `{name}`")),
+        );
         for status in 200..600 {
             if !self.answers.iter().any(|answer| answer.is_about(status)) {
                 faults.push(format!("no answer covers {status}"));
@@ -128,7 +172,7 @@ impl ProductSpec {
 }
 
 impl RequestTemplate {
-    fn trees(&self) -> [&Json; 6] {
+    pub(crate) fn trees(&self) -> [&Json; 6] {
         [&self.method, &self.path, &self.query, &self.headers, &self.body, &self.form]
     }
 }
@@ -146,6 +190,18 @@ fn pointers_of_templates<'a>(tree: &'a Json, pointers: &mut BTreeSet<&'a str>) {
             members.values().for_each(|member| pointers_of_templates(member, pointers));
         }
         Json::Array(items) => items.iter().for_each(|item| pointers_of_templates(item, pointers)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+fn names_of_parts<'a>(tree: &'a Json, names: &mut Vec<&'a str>) {
+    match tree {
+        Json::Object(members) => {
+            names.extend(members.get(JsonTemplate::PART).and_then(Json::as_str));
+            members.values().for_each(|member| names_of_parts(member, names));
+        }
+        Json::Array(items) => items.iter().for_each(|item| names_of_parts(item, names)),
         _ => {}
     }
 }

@@ -8,7 +8,10 @@ macro_rules! products {
 
 /// Every product: a name in this list and a folder of that name.
 const PRODUCTS: &[(&str, &str)] = products! {
+    "pagerduty"
     "slack"
+    "slack-bot"
+    "twilio"
     "webhook"
 };
 
@@ -48,6 +51,9 @@ mod tests {
 
     #[test]
     fn an_unknown_product_is_told_with_those_there_are() {
-        assert_eq!(find("slak").err().unwrap(), "unknown product `slak`: use one of `slack`, `webhook`");
+        assert_eq!(
+            find("slak").err().unwrap(),
+            "unknown product `slak`: use one of `pagerduty`, `slack`, `slack-bot`, `twilio`, `webhook`"
+        );
     }
 }

@@ -3,14 +3,18 @@ use watchbell_sdk::http::{Body, Field, Request};
 
 use crate::context::Context;
 use crate::json_template::{Failure, JsonTemplate, Scope};
-use crate::product::ProductSpec;
+use crate::product::{ProductSpec, RequestTemplate};
 use crate::template::Templates;
 
-/// Builds the request that delivers a message.
-pub(crate) fn build(spec: &ProductSpec, params: &Json, context: &Context) -> Result<Request, Failure> {
-    let template = &spec.request;
+/// Builds one of the requests that deliver a message.
+pub(crate) fn build(
+    spec: &ProductSpec,
+    template: &RequestTemplate,
+    params: &Json,
+    context: &Context,
+) -> Result<Request, Failure> {
     let templates = if spec.is_mrkdwn() { Templates::of_mrkdwn() } else { Templates::new() };
-    let scope = Scope { templates: &templates, params, context };
+    let scope = Scope { templates: &templates, params, parts: &spec.parts, context };
     let render = |tree: &Json, part: &'static str| match JsonTemplate::from_product(tree).render(scope) {
         Ok(None | Some(Json::Null)) => Ok(None),
         Err((at, message)) if at.is_empty() => Err((format!("/{part}"), message)),
@@ -28,7 +32,7 @@ pub(crate) fn build(spec: &ProductSpec, params: &Json, context: &Context) -> Res
         Some(one) => vec![one],
     };
     let mut request = Request::new(scalar(render(&template.method, "method")?, "method")?, body);
-    request.path = path(spec, params, context)?;
+    request.path = path(template, params, context)?;
     request.query = pairs(render(&template.query, "query")?.into_iter().collect(), "query")?;
     request.headers = pairs(headers, "headers")?;
     for header in &mut request.headers {
@@ -49,8 +53,8 @@ pub(crate) fn body_bytes(request: &Request) -> usize {
     }
 }
 
-fn path(spec: &ProductSpec, params: &Json, context: &Context) -> Result<String, Failure> {
-    let source = match &spec.request.path {
+fn path(template: &RequestTemplate, params: &Json, context: &Context) -> Result<String, Failure> {
+    let source = match &template.path {
         Json::Object(members) => match members.get(JsonTemplate::TEMPLATE).and_then(Json::as_str) {
             Some(pointer) => params.pointer(pointer).unwrap_or(&Json::Null),
             None => &Json::Null,

@@ -1,7 +1,8 @@
-use minijinja::value::{Rest, Value};
+use minijinja::value::{Rest, Serde, Value};
 use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, filters, tests};
 use serde_json::Value as Json;
 
+use crate::bounded::bounded;
 use crate::context::{Context, ITEM, NAMES};
 
 /// Renders templates in strings.
@@ -28,6 +29,7 @@ impl Templates {
         env.add_filter("lower", filters::lower);
         env.add_filter("replace", filters::replace);
         env.add_filter("round", filters::round);
+        env.add_filter("split", filters::split);
         env.add_filter("tojson", filters::tojson);
         env.add_filter("trim", filters::trim);
         env.add_filter("upper", filters::upper);
@@ -39,6 +41,8 @@ impl Templates {
         env.add_filter("mrkdwn", mrkdwn);
         env.add_filter("cut", cut);
         env.add_filter("raw", raw);
+        env.add_filter("within", within);
+        env.add_filter("sms", sms);
         Self { env, is_mrkdwn: false }
     }
 
@@ -229,6 +233,19 @@ fn cut(value: Value, chars_max: usize) -> Value {
     }
     let beginning: String = text.chars().take(chars_max.saturating_sub(1)).collect();
     Value::from(format!("{beginning}…"))
+}
+
+/// As much of a value as has this many bytes as JSON.
+fn within(value: &Value, bytes_max: usize) -> Result<Value, Error> {
+    let json = serde_json::to_value(value)
+        .map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))?;
+    Ok(Value::from(Serde(&bounded(json, bytes_max))))
+}
+
+/// A text message of at most so many segments, with the links that are given and fit.
+fn sms(text: String, segments: usize, links: Rest<Value>) -> String {
+    let given = |link: &Value| link.as_str().filter(|link| !link.is_empty()).map(str::to_owned);
+    crate::sms::sms(&text, segments, &links.iter().filter_map(given).collect::<Vec<_>>())
 }
 
 /// One segment of a path that the host accepts. The host decodes slashes and dots.

@@ -59,8 +59,10 @@ fn golden_files(product: &str) -> Vec<PathBuf> {
 /// The case with what comes of it in place of what was written.
 fn play(product: &str, schema: &str, case: &Json) -> Json {
     let mut played = Map::new();
-    for member in ["about", "params", "intent", "response"] {
-        played.insert(member.to_owned(), case[member].clone());
+    for member in ["about", "params", "intent", "response", "responses"] {
+        if let Some(given) = case.get(member) {
+            played.insert(member.to_owned(), given.clone());
+        }
     }
     let params = case["params"].to_string();
     let schema: Json = serde_json::from_str(schema).unwrap();
@@ -78,7 +80,10 @@ fn play(product: &str, schema: &str, case: &Json) -> Json {
         played.insert("faults".to_owned(), faults.into_iter().map(told).collect());
         return Json::Object(played);
     }
-    let receiver = MockHttp::script([response(&case["response"])]);
+    let receiver = match case["responses"].as_array() {
+        Some(several) => MockHttp::script(several.iter().map(response)),
+        None => MockHttp::script([response(&case["response"])]),
+    };
     let outcome = AlerterHttp::deliver(product, &params, intent(&case["intent"]));
     played.insert("requests".to_owned(), receiver.requests().iter().map(request).collect());
     played.insert("outcome".to_owned(), told(outcome));
@@ -110,8 +115,15 @@ fn intent(changes: &Json) -> Intent {
         cause: match &*text("cause") {
             "opened" => Cause::Opened,
             "worse" => Cause::Worse,
+            "repeat" => Cause::Repeat,
+            "escalated" => Cause::Escalated,
+            "acknowledged" => Cause::Acknowledged,
             "resolved" => Cause::Resolved,
-            other => panic!("no case needed `{other}` yet"),
+            "event" => Cause::Event,
+            "was" => Cause::Was,
+            "summary" => Cause::Summary,
+            "test" => Cause::Test,
+            other => panic!("there is no cause `{other}`"),
         },
         person: text_or_none("person"),
         severity: match &*text("severity") {

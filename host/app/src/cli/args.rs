@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::destination::Destination;
+use super::preview::Preview;
+use super::render::Render;
 use super::shared_args::{Place, key_value, pause};
 use super::upgrade_gate::args::UpgradeGate;
 
@@ -42,6 +45,11 @@ pub enum Command {
     Explain(Explain),
     /// Test rules offline on a virtual timeline, with documents and expectations from `*.test.yaml`.
     Test(Test),
+    /// Show what each destination of a rule would get: title, body and requests. Sends nothing and shows no secret.
+    Preview(Preview),
+    /// List destinations, and test that messages arrive.
+    #[command(subcommand)]
+    Destination(Destination),
     /// Show what a rule would have found and sent over a cluster's past. Sends and stores nothing.
     Backtest(Backtest),
     /// Compare what rules find in a cluster's past with what ElastAlert alerted. Sends and stores nothing.
@@ -114,18 +122,6 @@ pub struct Check {
     /// Print the errors as JSON.
     #[arg(long)]
     pub json: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct Render {
-    #[command(flatten)]
-    pub place: Place,
-    /// Print the differences from this environment.
-    #[arg(long, value_name = "NAME")]
-    pub against: Option<String>,
-    /// Print only this rule.
-    #[arg(long, value_name = "RULE")]
-    pub rule: Option<String>,
 }
 
 #[derive(Debug, Args)]

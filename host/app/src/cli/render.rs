@@ -1,6 +1,19 @@
-use super::args::Render;
+use clap::Args;
+
 use super::place::{catalog, tell};
-use super::{Failure, print};
+use super::{Failure, Place, print};
+
+#[derive(Debug, Args)]
+pub struct Render {
+    #[command(flatten)]
+    pub place: Place,
+    /// Print the differences from this environment.
+    #[arg(long, value_name = "NAME")]
+    pub against: Option<String>,
+    /// Print only this rule.
+    #[arg(long, value_name = "RULE")]
+    pub rule: Option<String>,
+}
 
 pub(crate) fn render(args: &Render) -> Result<(), Failure> {
     let catalog = catalog(None)?;

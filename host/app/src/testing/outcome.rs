@@ -2,7 +2,7 @@
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use watchbell_contract::Duration;
+use watchbell_contract::{Duration, Intent};
 use watchbell_manifest::Test;
 use watchbell_outside as outside;
 use watchbell_sdk::testing::flow;
@@ -24,6 +24,8 @@ pub(crate) struct Outcome {
     pub(crate) trace: Vec<String>,
     /// Fields that the rule uses and no document of the test has, each as a sentence.
     pub(crate) warnings: Vec<String>,
+    /// The first message to each destination, as its alerter would have received it.
+    pub(crate) messages: Vec<Intent>,
     /// Observations per point, by line of the test file; for `--bless`.
     pub(crate) points: Vec<(u32, Observed)>,
 }

@@ -91,6 +91,7 @@ impl Runner {
             verdict: Verdict::Passed,
             trace: Vec::new(),
             warnings: Vec::new(),
+            messages: Vec::new(),
             points: Vec::new(),
         };
         if let Err(error) = self.play(rule, test, bundle, catalog, &mut outcome).await {
@@ -148,6 +149,7 @@ impl Runner {
             lines.push(format!("           … and {more} more"));
         }
         outcome.trace = lines;
+        outcome.messages = host.trace.first_messages();
         // A test without documents says nothing about fields.
         if !arrivals.is_empty() {
             outcome.warnings = host.warnings();

@@ -1,4 +1,6 @@
 //! What happened on the virtual host, for people and for comparison.
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 use watchbell_contract::{Evidence, Intent, Label, Signal, SignalKind, Timestamp};
 use watchbell_manifest::Offset;
@@ -29,6 +31,22 @@ pub(crate) enum TraceEvent {
     /// A line that the rule logged.
     Logged(LogLine),
     Restarted,
+}
+
+impl Trace {
+    /// The first message to each destination.
+    pub(super) fn first_messages(&self) -> Vec<Intent> {
+        let mut known = BTreeSet::new();
+        let mut first = Vec::new();
+        for entry in &self.0 {
+            if let TraceEvent::Delivery { to, intent, .. } = &entry.event
+                && known.insert(to)
+            {
+                first.push(Intent::clone(intent));
+            }
+        }
+        first
+    }
 }
 
 /// The kind; for events also the identity or the document, because two events at the same instant may be distinct.

@@ -84,6 +84,19 @@ fn http(
             prefix: hmac.prefix,
             secret: of(doc, "hmac/secret", hmac.secret),
         },
+        Some(raw::Auth::Body(body)) => {
+            Auth::Body { pointer: body.pointer, value: of(doc, "body/value", body.value) }
+        }
+        Some(raw::Auth::SigV4(aws)) => Auth::SigV4 {
+            region: aws.region,
+            service: aws.service,
+            access_key_id: match aws.access_key_id {
+                raw::TextOrSecret::Text(id) => SecretOr::Plain(id),
+                raw::TextOrSecret::Secret(named) => SecretOr::Secret(of(doc, "sigv4/access_key_id", named)),
+            },
+            secret_access_key: of(doc, "sigv4/secret_access_key", aws.secret_access_key),
+            session_token: aws.session_token.map(|named| of(doc, "sigv4/session_token", named)),
+        },
     };
     HttpEndpoint {
         url,

@@ -37,6 +37,20 @@ pub enum Auth {
         prefix: String,
         secret: SecretRef,
     },
+    /// A member of the JSON document or form that is sent.
+    Body {
+        /// A JSON pointer.
+        pointer: String,
+        value: SecretRef,
+    },
+    /// AWS's signature, version 4.
+    SigV4 {
+        region: String,
+        service: String,
+        access_key_id: SecretOr<String>,
+        secret_access_key: SecretRef,
+        session_token: Option<SecretRef>,
+    },
 }
 
 /// Permissions that are denied by default.
@@ -48,7 +62,7 @@ pub struct Grants {
 
 impl HttpEndpoint {
     /// Every secret that it references, with the key that references it.
-    pub(super) fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
+    pub fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
         let mut found = Vec::new();
         if let SecretOr::Secret(secret) = &self.url {
             found.push(("url", secret));
@@ -59,7 +73,16 @@ impl HttpEndpoint {
             | Auth::Basic { password: secret, .. }
             | Auth::Header { value: secret, .. }
             | Auth::Query { value: secret, .. }
-            | Auth::Hmac { secret, .. } => found.push(("auth", secret)),
+            | Auth::Hmac { secret, .. }
+            | Auth::Body { value: secret, .. } => found.push(("auth", secret)),
+            Auth::SigV4 { access_key_id, secret_access_key, session_token, .. } => {
+                if let SecretOr::Secret(id) = access_key_id {
+                    found.push(("auth", id));
+                }
+                found.extend(
+                    std::iter::once(secret_access_key).chain(session_token).map(|secret| ("auth", secret)),
+                );
+            }
         }
         found
     }

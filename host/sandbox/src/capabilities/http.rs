@@ -1,17 +1,24 @@
 //! `http`: requests to the delivery's own destination. The guest chooses the content; the host owns URL, credentials
 //! and limits.
 mod address; // which addresses may be connected to
+mod auth; // how the host authenticates
+mod body; // a credential in the body
+mod signature; // HMAC of the body
+mod sigv4; // AWS's signature
 mod destination; // URL, credentials and limits
 mod request; // the guest's request, checked
+mod draft; // keeps it instead of sending it
 mod send; // sends it
-mod signature; // HMAC of the body
 #[cfg(test)]
 mod trial; // tests against a receiver
 
 use crate::bytes::Size;
 use crate::limits::{PAIRS_MAX, REQUEST_BYTES_MAX, REQUESTS_MAX};
 
-pub use destination::{Algorithm, Auth, Destination, DestinationError, DestinationSettings, Grants};
+pub use auth::{Algorithm, Auth};
+pub use destination::{Destination, DestinationError, DestinationSettings, Grants};
+pub use draft::{Draft, Drafts};
+pub use sigv4::SigV4;
 
 pub(crate) use send::{HttpAccess, HttpHost, link};
 

@@ -3,15 +3,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
-use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client};
 use url::{Host, Url};
 
 use crate::capabilities::http::address::{AddressRefused, CheckedResolver, private};
+use crate::capabilities::http::auth::Auth;
+use crate::capabilities::http::body::POINTER;
+use crate::capabilities::http::draft::Drafts;
 use watchbell_secret::{Scrubber, Secret};
 
 /// Where an alerter delivers to, with which credentials and limits. Cheap to clone; owns its connections.
@@ -26,6 +26,8 @@ pub(crate) struct Inner {
     pub(crate) response_bytes_max: usize,
     pub(crate) client: Client,
     pub(crate) scrubber: Scrubber,
+    /// Where requests are kept instead of being sent.
+    pub(crate) drafts: Option<Drafts>,
 }
 
 /// The settings of a destination. The alerter sees none of them.
@@ -56,39 +58,6 @@ impl DestinationSettings {
     }
 }
 
-/// What the host adds to a request, so that the alerter does not need to know it.
-#[derive(Clone, Debug, Default)]
-pub enum Auth {
-    #[default]
-    None,
-    Bearer(Secret),
-    Basic {
-        user: String,
-        password: Secret,
-    },
-    Header {
-        name: String,
-        value: Secret,
-    },
-    Query {
-        name: String,
-        value: Secret,
-    },
-    /// A signature over the body, in hexadecimal, after `prefix`.
-    Hmac {
-        header: String,
-        secret: Secret,
-        algorithm: Algorithm,
-        prefix: String,
-    },
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Algorithm {
-    #[default]
-    Sha256,
-}
-
 /// What a destination may do beyond connecting to public addresses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Grants {
@@ -107,6 +76,8 @@ pub enum DestinationError {
     Userinfo,
     #[error("`{0}` is not a valid header name")]
     HeaderName(String),
+    #[error("`body.pointer` {}", POINTER)]
+    Pointer,
     #[error("the value of `{0}` contains characters that are not allowed in a header")]
     HeaderValue(&'static str),
     #[error("the CA file contains no PEM certificate")]
@@ -119,6 +90,19 @@ impl Destination {
     /// # Errors
     /// Settings that can never work. Does not test whether the receiver can be reached.
     pub fn new(settings: DestinationSettings) -> Result<Self, DestinationError> {
+        Self::build(settings, None)
+    }
+
+    /// A destination that sends nothing, and what it would have sent.
+    ///
+    /// # Errors
+    /// As for `new`.
+    pub fn drafting(settings: DestinationSettings) -> Result<(Self, Drafts), DestinationError> {
+        let drafts = Drafts::default();
+        Ok((Self::build(settings, Some(drafts.clone()))?, drafts))
+    }
+
+    fn build(settings: DestinationSettings, drafts: Option<Drafts>) -> Result<Self, DestinationError> {
         let base = Url::parse(settings.base.expose().trim())?;
         if !matches!(base.scheme(), "http" | "https") {
             return Err(DestinationError::Scheme);
@@ -154,6 +138,7 @@ impl Destination {
             response_bytes_max: settings.response_bytes_max,
             client,
             scrubber,
+            drafts,
         })))
     }
 
@@ -194,50 +179,10 @@ impl Inner {
     }
 }
 
-impl Auth {
-    fn check(&self) -> Result<(), DestinationError> {
-        self.header(b"").map(drop)
-    }
-
-    /// The authentication header for `body`.
-    pub(crate) fn header(&self, body: &[u8]) -> Result<Option<(HeaderName, HeaderValue)>, DestinationError> {
-        let (name, value, which) = match self {
-            Self::None | Self::Query { .. } => return Ok(None),
-            Self::Bearer(token) => (AUTHORIZATION, format!("Bearer {}", token.expose()), "bearer"),
-            Self::Basic { user, password } => {
-                let credentials = STANDARD.encode(format!("{user}:{}", password.expose()));
-                (AUTHORIZATION, format!("Basic {credentials}"), "basic")
-            }
-            Self::Header { name, value } => (header_name(name)?, value.expose().to_owned(), "header"),
-            Self::Hmac { header, secret, algorithm: Algorithm::Sha256, prefix } => {
-                let signature = super::signature::hmac_sha256(secret, body);
-                (header_name(header)?, format!("{prefix}{signature}"), "hmac")
-            }
-        };
-        let mut value = HeaderValue::from_str(&value).map_err(|_| DestinationError::HeaderValue(which))?;
-        value.set_sensitive(true);
-        Ok(Some((name, value)))
-    }
-}
-
-fn header_name(name: &str) -> Result<HeaderName, DestinationError> {
-    name.parse().map_err(|_| DestinationError::HeaderName(name.to_owned()))
-}
-
 /// The credentials, and everything in the URL after the host, whole and in parts.
 fn secrets(settings: &DestinationSettings, base: &Url) -> Vec<Secret> {
     let mut secrets = vec![settings.base.clone(), Secret::new(base.as_str())];
-    match &settings.auth {
-        Auth::None => {}
-        Auth::Bearer(secret)
-        | Auth::Header { value: secret, .. }
-        | Auth::Query { value: secret, .. }
-        | Auth::Hmac { secret, .. } => secrets.push(secret.clone()),
-        Auth::Basic { user, password } => {
-            secrets.push(password.clone());
-            secrets.push(Secret::new(format!("{user}:{}", password.expose())));
-        }
-    }
+    secrets.extend(settings.auth.secrets());
     // Only what looks like a credential: `/services` or `/api` in an error message is helpful and not secret.
     let parts =
         base.path_segments().into_iter().flatten().filter(|part| {

@@ -1,4 +1,6 @@
 //! Checks the guest's request and adds the destination's parts.
+use std::time::SystemTime;
+
 use percent_encoding::percent_decode_str;
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -6,7 +8,8 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::bytes::Size;
-use crate::capabilities::http::destination::{Auth, Inner};
+use crate::capabilities::http::auth::Auth;
+use crate::capabilities::http::destination::{DestinationError, Inner};
 use crate::contract::since_v0_2::bindings::http::{Body, Failure, Request};
 use crate::contract::since_v0_2::bindings::types::Field;
 use crate::limits::{PAIRS_MAX, REQUEST_BYTES_MAX};
@@ -53,7 +56,8 @@ pub(crate) struct Prepared {
     pub(crate) body: Vec<u8>,
 }
 
-pub(crate) fn prepare(request: Request, to: &Inner) -> Result<Prepared, Failure> {
+/// `now`: when it is sent, which a signature says.
+pub(crate) fn prepare(request: Request, to: &Inner, now: SystemTime) -> Result<Prepared, Failure> {
     let method = match request.method.as_str() {
         "GET" => Method::GET,
         "POST" => Method::POST,
@@ -67,8 +71,8 @@ pub(crate) fn prepare(request: Request, to: &Inner) -> Result<Prepared, Failure>
             return invalid(format!("{count} {what}: more than {PAIRS_MAX}"));
         }
     }
-    let url = join(&to.base, &request.path, &request.query, &to.auth)?;
-    let (content_type, body) = encode(request.body)?;
+    let mut url = join(&to.base, &request.path, &request.query, &to.auth)?;
+    let (content_type, body) = encode(to.auth.in_body(request.body)?)?;
     let mut headers = HeaderMap::new();
     if let Some(content_type) = content_type {
         let value =
@@ -79,9 +83,12 @@ pub(crate) fn prepare(request: Request, to: &Inner) -> Result<Prepared, Failure>
         let (name, value) = header(name, value)?;
         headers.insert(name, value);
     }
-    let auth = to.auth.header(&body).map_err(|error| Failure::Denied(error.to_string()))?;
-    if let Some((name, value)) = auth {
+    let denied = |error: DestinationError| Failure::Denied(error.to_string());
+    if let Some((name, value)) = to.auth.header(&body).map_err(denied)? {
         headers.insert(name, value);
+    }
+    if let Auth::SigV4(aws) = &to.auth {
+        aws.sign(&method, &mut url, &mut headers, &body, now).map_err(denied)?;
     }
     Ok(Prepared { method, url, headers, body })
 }

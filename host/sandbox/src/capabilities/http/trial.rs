@@ -8,8 +8,9 @@ use axum::extract::{Request as Incoming, State};
 use axum::response::Response as Answer;
 use futures::stream;
 
-use crate::capabilities::http::HttpAccess;
-use crate::capabilities::http::destination::{Algorithm, Auth, Destination, DestinationSettings, Grants};
+use crate::capabilities::http::auth::{Algorithm, Auth};
+use crate::capabilities::http::destination::{Destination, DestinationSettings, Grants};
+use crate::capabilities::http::{HttpAccess, SigV4};
 use crate::contract::since_v0_2::bindings::http::{Body as Sent, Failure, Request, Response};
 use watchbell_secret::Secret;
 
@@ -146,6 +147,74 @@ async fn a_signature_is_over_the_body_as_sent() {
     let expected =
         crate::capabilities::http::signature::hmac_sha256(&Secret::new("key-of-ours"), body.as_bytes());
     assert_eq!(receiver.seen(), [format!("POST / auth=- sign=sha256={expected} body={body}")]);
+}
+
+#[tokio::test]
+async fn a_credential_in_the_body_is_added_by_the_host_and_scrubbed_from_the_answer() {
+    let receiver = Receiver::start().await;
+    let auth = Auth::Body { pointer: "/routing_key".into(), value: Secret::new("top-secret") };
+    for (body, sent) in [
+        (Sent::Json("{\"a\":1}".into()), "body={\"a\":1,\"routing_key\":\"top-secret\"}"),
+        (Sent::Form(vec![]), "body=routing_key=top-secret"),
+    ] {
+        let settings = DestinationSettings { auth: auth.clone(), ..receiver.settings("") };
+        let response = send(settings, request("POST", "/x", body)).await.unwrap();
+        let last = receiver.seen().pop().unwrap();
+        assert!(last.ends_with(sent), "{last}");
+        let shown = text(response);
+        assert!(shown.contains("[redacted]") && !shown.contains("top-secret"), "{shown}");
+    }
+    let settings = DestinationSettings { auth, ..receiver.settings("") };
+    let refused = failure(send(settings, request("POST", "/x", Sent::Text("x".into()))).await);
+    assert_eq!(refused.0, "invalid");
+}
+
+fn aws() -> Auth {
+    Auth::SigV4(SigV4 {
+        region: "eu-central-1".into(),
+        service: "sns".into(),
+        access_key_id: "AKIDEXAMPLE".into(),
+        secret_access_key: Secret::new("top-secret-key"),
+        session_token: Some(Secret::new("top-secret-token")),
+    })
+}
+
+#[tokio::test]
+async fn a_request_to_aws_is_signed_and_its_token_scrubbed() {
+    let receiver = Receiver::start().await;
+    let settings = DestinationSettings { auth: aws(), ..receiver.settings("") };
+    let response = send(settings, request("POST", "/x", Sent::Json("{}".into()))).await.unwrap();
+    let last = receiver.seen().pop().unwrap();
+    let signed = "SignedHeaders=content-type;host;x-amz-date;x-amz-security-token, Signature=";
+    assert!(last.contains("auth=AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/"), "{last}");
+    assert!(last.contains("/eu-central-1/sns/aws4_request") && last.contains(signed), "{last}");
+    assert!(!format!("{:?}", aws()).contains("top-secret"));
+    assert!(!text(response).contains("top-secret"));
+}
+
+#[tokio::test]
+async fn a_signed_request_follows_no_redirect() {
+    let receiver = Receiver::start().await;
+    let settings = DestinationSettings { auth: aws(), ..receiver.settings("") };
+    let response = send(settings, request("GET", "/here", Sent::Empty)).await.unwrap();
+    assert_eq!((response.status, receiver.seen().len()), (302, 1));
+}
+
+#[tokio::test]
+async fn a_draft_is_the_request_without_its_secrets() {
+    let base = Secret::new("https://hooks.example/services/T000/verysecrettoken");
+    let auth = Auth::Bearer(Secret::new("top-secret"));
+    let settings = DestinationSettings { auth, ..DestinationSettings::new(base) };
+    let (destination, drafts) = Destination::drafting(settings).unwrap();
+    let body = Sent::Json("{\"text\":\"top-secret\"}".into());
+    let response = HttpAccess::new(destination, vec![]).send(3, request("POST", "/x", body)).await.unwrap();
+    assert_eq!(response.status, 200);
+    let [draft] = &drafts.take()[..] else { panic!("one request") };
+    assert_eq!((draft.number, &*draft.method, &*draft.below), (3, "POST", "/x"));
+    assert_eq!(draft.body, "{\"text\":\"[redacted]\"}");
+    let expected = [("content-type", "application/json"), ("authorization", "[redacted]")];
+    assert_eq!(draft.headers, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    assert_eq!(drafts.take(), []);
 }
 
 #[tokio::test]

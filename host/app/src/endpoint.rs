@@ -1,0 +1,58 @@
+//! A destination's address and credentials, as the sandbox wants them.
+use anyhow::Result;
+use watchbell_manifest::{Auth, HttpEndpoint, SecretOr, SecretRef};
+use watchbell_sandbox as sandbox;
+use watchbell_sandbox::{DestinationSettings, Secret};
+
+use crate::credentials::{Refreshed, Reveal};
+
+/// The HTTP receiver of the destination `name`, whose secrets are as they are on disk.
+///
+/// # Errors
+/// A secret that cannot be read, or an invalid address.
+pub(crate) fn http(name: &str, spec: &HttpEndpoint) -> Result<Refreshed<sandbox::Destination>> {
+    let (secrets, spec) = (spec.secrets(), spec.clone());
+    let secrets: Vec<SecretRef> = secrets.into_iter().map(|(_, secret)| secret.clone()).collect();
+    Refreshed::new(format!("destination `{name}`"), &secrets, move |reveal| {
+        Ok(sandbox::Destination::new(settings(&spec, reveal)?)?)
+    })
+}
+
+/// The settings of an HTTP receiver, with the secrets that `reveal` finds.
+pub(crate) fn settings(spec: &HttpEndpoint, reveal: Reveal<'_>) -> Result<DestinationSettings> {
+    let value = |given: &SecretOr<String>| match given {
+        SecretOr::Plain(plain) => Ok(Secret::new(plain.as_str())),
+        SecretOr::Secret(secret) => reveal(secret),
+    };
+    let mut settings = DestinationSettings::new(value(&spec.url)?);
+    settings.auth = match &spec.auth {
+        Auth::None => sandbox::Auth::None,
+        Auth::Bearer(token) => sandbox::Auth::Bearer(reveal(token)?),
+        Auth::Basic { username, password } => {
+            sandbox::Auth::Basic { user: username.clone(), password: reveal(password)? }
+        }
+        Auth::Header { name, value } => sandbox::Auth::Header { name: name.clone(), value: reveal(value)? },
+        Auth::Query { name, value } => sandbox::Auth::Query { name: name.clone(), value: reveal(value)? },
+        Auth::Body { pointer, value } => {
+            sandbox::Auth::Body { pointer: pointer.clone(), value: reveal(value)? }
+        }
+        Auth::Hmac { header, prefix, secret } => sandbox::Auth::Hmac {
+            header: header.clone(),
+            secret: reveal(secret)?,
+            algorithm: sandbox::Algorithm::Sha256,
+            prefix: prefix.clone(),
+        },
+        Auth::SigV4 { region, service, access_key_id, secret_access_key, session_token } => {
+            sandbox::Auth::SigV4(sandbox::SigV4 {
+                region: region.clone(),
+                service: service.clone(),
+                access_key_id: value(access_key_id)?.expose().to_owned(),
+                secret_access_key: reveal(secret_access_key)?,
+                session_token: session_token.as_ref().map(reveal).transpose()?,
+            })
+        }
+    };
+    settings.grants = sandbox::Grants { private_addresses: spec.grants.private_addresses };
+    settings.timeout = spec.timeout.std();
+    Ok(settings)
+}
