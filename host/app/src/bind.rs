@@ -18,7 +18,7 @@ use watchbell_sandbox::{AlerterModule, DestinationSettings, Limits, Renderer, Ru
 use watchbell_text::Wanted;
 
 use crate::catalog::Catalog;
-use crate::kibana_link;
+use crate::{kibana_link, mail_server};
 
 /// Bytes of a file of certificates.
 const PEM_BYTES_MAX: u64 = 1 << 20;
@@ -62,7 +62,7 @@ pub(crate) struct Destination {
     pub(crate) module: AlerterModule,
     pub(crate) product: String,
     pub(crate) params: String,
-    pub(crate) endpoint: sandbox::Destination,
+    pub(crate) endpoint: sandbox::Receiver,
     pub(crate) limits: Limits,
 }
 
@@ -257,7 +257,8 @@ fn destination(spec: &manifest::DestinationSpec, catalog: &Catalog) -> Result<De
         .with_context(|| format!("no alerter supports `{}`", spec.product))?
         .clone();
     let endpoint = match &spec.endpoint {
-        manifest::Endpoint::Http(http) => http_endpoint(http)?,
+        manifest::Endpoint::Http(http) => sandbox::Receiver::Http(http_endpoint(http)?),
+        manifest::Endpoint::Mail(mail) => sandbox::Receiver::Mail(mail_server::new(mail)?),
     };
     Ok(Destination {
         module,
@@ -318,7 +319,7 @@ fn limits(of: RuleLimits) -> Limits {
     limits
 }
 
-fn reveal(secret: &SecretRef) -> Result<String> {
+pub(crate) fn reveal(secret: &SecretRef) -> Result<String> {
     let env = |name: &str| std::env::var(name).ok();
     let revealed = secret.reveal(&env).with_context(|| format!("the secret `{secret}`"))?;
     Ok(revealed.expose().to_owned())

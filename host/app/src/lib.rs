@@ -4,6 +4,7 @@ pub mod logs; // lines for people, JSON for machines
 mod modules; // the sandbox, and who compiles
 pub mod catalog; // the available modules
 pub mod bind; // resolves what a bundle names
+mod mail_server; // a mail server, with its password
 mod kibana_link; // links to the documents behind a signal
 pub mod clock; // the one clock
 mod clocks; // compares it with the clusters' clocks

@@ -27,7 +27,7 @@ mod testing; // what a rule must find, and when
 
 pub use bundle::{BoundRule, Bundle, TargetSpec};
 pub use calendar::with_day;
-pub use endpoint::{Auth, Endpoint, EndpointKind, Grants, HttpEndpoint};
+pub use endpoint::{Auth, Endpoint, EndpointKind, Grants, HttpEndpoint, MailEndpoint, MailGrants, MailTls};
 pub use environment::{
     ClientCertificate, ClusterAuth, ClusterSpec, DestinationSpec, Environment, PluginPolicy, StoreSpec,
 };
