@@ -68,10 +68,21 @@ fn mail(params: &Params, intent: &Intent) -> Mail {
         mail = mail.header("Importance", "high").header("X-Priority", "1");
     }
     // All mails of an episode answer its first one.
-    if let Some(first) = intent.previous.as_ref().and_then(|receipt| receipt.reference.as_deref()) {
+    let first = intent.previous.as_ref().and_then(|receipt| receipt.reference.as_deref());
+    if let Some(first) = first.filter(|first| is_message_id(first)) {
         mail = mail.answers(first);
     }
     mail
+}
+
+/// Whether a reference is one of a mail: the destination may have been of another product when the episode opened.
+fn is_message_id(reference: &str) -> bool {
+    const BYTES_MAX: usize = 250;
+    let inner = reference.strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
+    reference.len() <= BYTES_MAX
+        && inner.is_some_and(|id| {
+            id.contains('@') && id.bytes().all(|b| b.is_ascii_graphic() && b != b'<' && b != b'>')
+        })
 }
 
 /// Whether somebody has to do something.
