@@ -1,6 +1,7 @@
 //! The trait that alerters implement.
 use crate::Fault;
 use crate::http::Failure;
+use crate::mail;
 use crate::wire::alerter::exports::watchbell::plugin::alerter as wire;
 pub use crate::wire::alerter::exports::watchbell::plugin::alerter::{
     Cause, Intent, Receipt, Severity, TextFormat,
@@ -165,6 +166,21 @@ impl From<Failure> for AlertRefusal {
         match failure {
             Failure::Denied(reason) | Failure::Invalid(reason) => Self::refused(reason),
             Failure::Unreachable(reason) | Failure::Interrupted(reason) => Self::unavailable(reason),
+        }
+    }
+}
+
+/// `Denied`, `Invalid` and `Refused` become `Refused`, because retrying changes nothing; the others become
+/// `Unavailable`.
+impl From<mail::Failure> for AlertRefusal {
+    fn from(failure: mail::Failure) -> Self {
+        match failure {
+            mail::Failure::Denied(reason)
+            | mail::Failure::Invalid(reason)
+            | mail::Failure::Refused(reason) => Self::refused(reason),
+            mail::Failure::Unavailable(reason) | mail::Failure::Interrupted(reason) => {
+                Self::unavailable(reason)
+            }
         }
     }
 }

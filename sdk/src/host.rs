@@ -3,7 +3,9 @@
 #[cfg(target_arch = "wasm32")]
 pub(crate) use crate::wire::alerter::watchbell::plugin::http::send;
 #[cfg(target_arch = "wasm32")]
+pub(crate) use crate::wire::alerter::watchbell::plugin::mail::send as send_mail;
+#[cfg(target_arch = "wasm32")]
 pub(crate) use crate::wire::rule::watchbell::plugin::log::write;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use crate::testing::mock::{send, write};
+pub(crate) use crate::testing::mock::{send, send_mail, write};

@@ -79,6 +79,7 @@ mod last_seen; // when something was last seen, roughly
 mod host; // the calls that a plugin may make
 pub mod log; // the one import of every plugin
 pub mod http; // requests of an alerter
+pub mod mail; // mails of an alerter
 mod alerter; // the trait of an alerter
 #[doc(hidden)]
 pub mod export; // what the macros expand to

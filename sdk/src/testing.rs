@@ -21,7 +21,7 @@ use std::path::Path;
 
 pub use case::Case;
 pub use flow::flow;
-pub use mock::{MockHttp, take_logs};
+pub use mock::{MockHttp, MockMail, take_logs};
 pub use run::Outcome;
 pub use runner::{Answer, Native, Runner};
 pub use serde_json::Value as Json;

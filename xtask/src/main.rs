@@ -9,6 +9,7 @@ mod cargo; // calls of cargo
 mod toolchain; // a compiler for wasm
 mod java; // JDKs and Maven
 mod elastalert; // what Watchbell is compared with
+mod aiosmtpd; // a mail server
 mod setup; // all of these, found or installed
 mod component; // a core module becomes a component
 mod plugins; // plugins and guests

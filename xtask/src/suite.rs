@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
+use crate::aiosmtpd;
 use crate::cache::Cache;
 use crate::cargo;
 use crate::clock;
@@ -24,8 +25,9 @@ const STAGES: &[Room] = &[
     Room { name: "fmt", budget: minutes(1), run: |suite, stage| suite.fmt(stage) },
     Room { name: "plugins", budget: plugins::BUDGET, run: |suite, stage| suite.plugins(stage) },
     Room { name: "clippy", budget: minutes(6), run: |suite, stage| suite.clippy(stage) },
-    Room { name: "tests", budget: minutes(39), run: |suite, stage| suite.tests(stage) },
+    Room { name: "tests", budget: minutes(37), run: |suite, stage| suite.tests(stage) },
     Room { name: "timelines", budget: minutes(3), run: |suite, stage| suite.timelines(stage) },
+    Room { name: "mail", budget: minutes(2), run: |suite, stage| suite.mail(stage) },
     Room { name: "servers", budget: minutes(8), run: |suite, stage| suite.servers(stage) },
     Room { name: "upgrade", budget: minutes(5), run: |suite, stage| suite.upgrade(stage) },
 ];
@@ -39,6 +41,9 @@ const HOSTILE: &[(&str, &[&str])] =
 
 /// What is compared with ElastAlert2, which is installed for it alone.
 const TIMELINES: &str = "timelines::verdicts";
+
+/// The tests that send mails to a real server, which is installed for them alone.
+const MAILS: &str = "aiosmtpd::";
 
 /// The tests that talk to real servers: a test binary, and parts of the names of its tests (none: all).
 const ON_SERVERS: &[(&str, &[&str])] = &[("differential", &[]), ("it", &["servers", "fields::"])];
@@ -150,7 +155,8 @@ impl Suite {
     }
 
     fn tests(&mut self, stage: &mut Stage) -> Result<TestReport> {
-        let mut report = self.libtest(stage, &["--no-fail-fast"], &["--skip", TIMELINES], &[])?;
+        let mut report =
+            self.libtest(stage, &["--no-fail-fast"], &["--skip", TIMELINES, "--skip", MAILS], &[])?;
         // No server runs yet: what waits for one is a later stage's.
         report.skipped.retain(|name| server_of(name).is_none());
         Ok(report)
@@ -177,6 +183,19 @@ impl Suite {
         };
         let variable = (elastalert::VARIABLE, python.display().to_string());
         self.libtest(stage, &["--test", "it"], &[TIMELINES], &[variable])
+    }
+
+    /// Mails to aiosmtpd.
+    fn mail(&mut self, stage: &mut Stage) -> Result<TestReport> {
+        let python = match aiosmtpd::python(&self.cache, stage) {
+            Ok(python) => python,
+            Err(why) => {
+                let skipped = vec![format!("mails to a real server ({why:#})")];
+                return Ok(TestReport { skipped, ..TestReport::default() });
+            }
+        };
+        let variable = (aiosmtpd::VARIABLE, python.display().to_string());
+        self.libtest(stage, &["--test", "smtp"], &[MAILS], &[variable])
     }
 
     /// Everything is built by now, so that the servers have the machine to themselves.
@@ -253,7 +272,11 @@ impl Suite {
         // A failure is told with its place; the frames of the test runner below it would bury it.
         command.env("RUST_BACKTRACE", "0");
         // Absent and empty would be two different environments for cargo, so it is one of them for good.
-        command.env_remove(SERVERS).env_remove(elastalert::VARIABLE).env_remove(nodes::VARIABLE);
+        command
+            .env_remove(SERVERS)
+            .env_remove(elastalert::VARIABLE)
+            .env_remove(aiosmtpd::VARIABLE)
+            .env_remove(nodes::VARIABLE);
         for (name, value) in variables {
             command.env(name, value);
         }

@@ -66,7 +66,7 @@ pub(crate) struct Destination {
     pub(crate) module: AlerterModule,
     pub(crate) product: String,
     pub(crate) params: String,
-    pub(crate) endpoint: Refreshed<sandbox::Destination>,
+    pub(crate) endpoint: Refreshed<sandbox::Receiver>,
     pub(crate) limits: Limits,
 }
 
@@ -265,8 +265,10 @@ pub(crate) fn destination(spec: &manifest::DestinationSpec, catalog: &Catalog) -
         .alerter(&spec.product)
         .with_context(|| format!("no alerter supports `{}`", spec.product))?
         .clone();
+    let name = &spec.outbox.name.0;
     let endpoint = match &spec.endpoint {
-        manifest::Endpoint::Http(http) => endpoint::http(&spec.outbox.name.0, http)?,
+        manifest::Endpoint::Http(http) => endpoint::http(name, http)?,
+        manifest::Endpoint::Mail(mail) => endpoint::mail(name, mail)?,
     };
     Ok(Destination {
         module,

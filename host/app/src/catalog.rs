@@ -283,11 +283,14 @@ impl Modules for Catalog {
     }
 
     fn product(&self, name: &str) -> Option<ProductInfo> {
-        let about = self.alerter(name)?.about();
+        let alerter = self.alerter(name)?;
+        let about = alerter.about();
         let product = about.products.iter().find(|product| product.name == name)?;
         let params_schema = serde_json::from_str(&product.params_schema).ok()?;
-        // The contract's alerters can deliver only by HTTP.
-        Some(ProductInfo { params_schema, text: product.text, endpoint: EndpointKind::Http })
+        // What a module imports is all that it can deliver by.
+        let mails = alerter.inspection().capabilities.iter().any(|capability| capability.name == "mail");
+        let endpoint = if mails { EndpointKind::Mail } else { EndpointKind::Http };
+        Some(ProductInfo { params_schema, text: product.text, endpoint })
     }
 
     fn prepare_destination(&self, product: &str, params: &Value) -> Result<(), Vec<Fault>> {

@@ -29,5 +29,13 @@ pub(crate) async fn deliver(
             })
         }
     };
+    for refused in &delivery.refused {
+        tracing::warn!(
+            destination = name.0,
+            recipient = refused.address,
+            reason = refused.reason,
+            "a recipient was refused, others have the message"
+        );
+    }
     (outcome, delivery.recorded)
 }

@@ -35,16 +35,22 @@ pub(crate) struct Tried {
 /// All of them, by name.
 pub(crate) fn list(bundle: &Bundle) -> Vec<Listed> {
     let listed = |(name, spec): (&String, &DestinationSpec)| {
-        let Endpoint::Http(http) = &spec.endpoint;
+        let (address, auth) = match &spec.endpoint {
+            Endpoint::Http(http) => {
+                let address = match &http.url {
+                    SecretOr::Plain(url) => host(url),
+                    SecretOr::Secret(secret) => secret.to_string(),
+                };
+                (address, auth(&http.auth))
+            }
+            Endpoint::Mail(mail) => (format!("{}:{}", mail.host, mail.port), preview::mail_auth(mail)),
+        };
         let reaches = bundle.rules.iter().filter(|rule| preview::destinations(rule).contains(name));
         Listed {
             name: name.clone(),
             product: spec.product.clone(),
-            address: match &http.url {
-                SecretOr::Plain(url) => host(url),
-                SecretOr::Secret(secret) => secret.to_string(),
-            },
-            auth: auth(&http.auth),
+            address,
+            auth,
             rules: reaches.map(|rule| rule.spec.name.0.clone()).collect(),
         }
     };

@@ -1,20 +1,60 @@
 //! A destination's address and credentials, as the sandbox wants them.
 use anyhow::Result;
-use watchbell_manifest::{Auth, HttpEndpoint, SecretOr, SecretRef};
+use watchbell_mail::{MailGrants, MailServer, MailSettings, MailTls};
+use watchbell_manifest as manifest;
+use watchbell_manifest::{Auth, HttpEndpoint, MailEndpoint, SecretOr, SecretRef};
 use watchbell_sandbox as sandbox;
-use watchbell_sandbox::{DestinationSettings, Secret};
+use watchbell_sandbox::{DestinationSettings, Receiver, Secret};
 
+use crate::bind::read;
 use crate::credentials::{Refreshed, Reveal};
 
 /// The HTTP receiver of the destination `name`, whose secrets are as they are on disk.
 ///
 /// # Errors
 /// A secret that cannot be read, or an invalid address.
-pub(crate) fn http(name: &str, spec: &HttpEndpoint) -> Result<Refreshed<sandbox::Destination>> {
+pub(crate) fn http(name: &str, spec: &HttpEndpoint) -> Result<Refreshed<Receiver>> {
     let (secrets, spec) = (spec.secrets(), spec.clone());
     let secrets: Vec<SecretRef> = secrets.into_iter().map(|(_, secret)| secret.clone()).collect();
     Refreshed::new(format!("destination `{name}`"), &secrets, move |reveal| {
-        Ok(sandbox::Destination::new(settings(&spec, reveal)?)?)
+        Ok(Receiver::Http(sandbox::Destination::new(settings(&spec, reveal)?)?))
+    })
+}
+
+/// The mail server of the destination `name`, whose password is as it is on disk. Certificates are read once.
+///
+/// # Errors
+/// A secret or certificate that cannot be read; the message names it.
+pub(crate) fn mail(name: &str, spec: &MailEndpoint) -> Result<Refreshed<Receiver>> {
+    let secrets: Vec<SecretRef> = spec.credentials.iter().map(|(_, secret)| secret.clone()).collect();
+    let ca = spec.ca.as_deref().map(read).transpose()?;
+    let spec = spec.clone();
+    Refreshed::new(format!("destination `{name}`"), &secrets, move |reveal| {
+        let credentials = match &spec.credentials {
+            Some((username, password)) => Some((username.clone(), reveal(password)?)),
+            None => None,
+        };
+        Ok(Receiver::Mail(MailServer::new(MailSettings {
+            host: spec.host.clone(),
+            port: spec.port,
+            tls: match spec.tls {
+                manifest::MailTls::StartTls => MailTls::StartTls,
+                manifest::MailTls::Implicit => MailTls::Implicit,
+                manifest::MailTls::None => MailTls::None,
+            },
+            credentials,
+            from: spec.from.clone(),
+            to: spec.to.clone(),
+            cc: spec.cc.clone(),
+            bcc: spec.bcc.clone(),
+            reply_to: spec.reply_to.clone(),
+            ca: ca.clone(),
+            timeout: spec.timeout.std(),
+            grants: MailGrants {
+                private_addresses: spec.grants.private_addresses,
+                plain_text: spec.grants.plain_text,
+            },
+        })?))
     })
 }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use watchbell_contract::{AlertText, Cause, Intent, Receipt};
 use watchbell_manifest::{
-    Auth, BoundRule, Bundle, DestinationSpec, Endpoint, HttpEndpoint, SecretOr, SecretRef, TestFile,
+    Auth, BoundRule, Bundle, DestinationSpec, Endpoint, HttpEndpoint, MailEndpoint, Mailbox, SecretOr,
+    SecretRef, TestFile,
 };
 use watchbell_pipeline::record::IntentRecord;
 use watchbell_sandbox as sandbox;
@@ -157,7 +158,11 @@ async fn drafted(
 ) -> Result<(Vec<PreviewedRequest>, Option<String>)> {
     let module =
         catalog.alerter(&spec.product).with_context(|| format!("no alerter supports `{}`", spec.product))?;
-    let Endpoint::Http(http) = &spec.endpoint;
+    let http = match &spec.endpoint {
+        Endpoint::Http(http) => http,
+        // A mail is what its title and body are; to whom it goes is the destination's.
+        Endpoint::Mail(mail) => return Ok((vec![mailed(mail, message)], None)),
+    };
     let address = match &http.url {
         SecretOr::Plain(url) => url.clone(),
         SecretOr::Secret(_) => ADDRESS.to_owned(),
@@ -191,6 +196,34 @@ fn shown(http: &HttpEndpoint, draft: Draft) -> PreviewedRequest {
         body: draft.body,
         auth: auth(&http.auth),
     }
+}
+
+fn mailed(mail: &MailEndpoint, message: &Intent) -> PreviewedRequest {
+    let list =
+        |mailboxes: &[Mailbox]| mailboxes.iter().map(Mailbox::to_string).collect::<Vec<_>>().join(", ");
+    let headers = [
+        ("From", mail.from.to_string()),
+        ("To", list(&mail.to)),
+        ("Cc", list(&mail.cc)),
+        ("Bcc", list(&mail.bcc)),
+        ("Reply-To", list(&mail.reply_to)),
+    ];
+    PreviewedRequest {
+        method: "SMTP".to_owned(),
+        url: format!("{}:{}", mail.host, mail.port),
+        headers: headers
+            .into_iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+        body: message.body.clone(),
+        auth: mail_auth(mail),
+    }
+}
+
+/// How the host authenticates to a mail server, with the name of the secret alone.
+pub(crate) fn mail_auth(mail: &MailEndpoint) -> Option<String> {
+    mail.credentials.as_ref().map(|(username, password)| format!("basic {username}, {password}"))
 }
 
 /// How the host authenticates, with the names of secrets alone.

@@ -58,6 +58,7 @@ pub(crate) fn job(title: &str, body: &str, message: &Intent, more: &[String], wa
         environment: &message.environment,
         severity: message.severity,
         cause: message.cause,
+        person: message.person.as_deref(),
         labels: &message.labels,
         at: message.at,
         since: message.since,

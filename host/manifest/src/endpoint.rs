@@ -1,8 +1,10 @@
 //! How a destination receives messages. Each kind has its own keys besides those that all destinations share, and a
 //! schema for them. A product's alerter says which kind it uses.
 mod http; // an HTTP receiver
+mod mail; // a mail server and its recipients
 
 pub use http::{Auth, Grants, HttpEndpoint};
+pub use mail::{MailEndpoint, MailGrants, MailTls};
 
 use serde_json::Value;
 
@@ -12,23 +14,26 @@ use crate::secret::SecretRef;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Endpoint {
     Http(HttpEndpoint),
+    Mail(MailEndpoint),
 }
 
 /// How a product receives messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndpointKind {
     Http,
+    Mail,
 }
 
 impl EndpointKind {
     /// All kinds.
-    pub(crate) const ALL: &[Self] = &[Self::Http];
+    pub(crate) const ALL: &[Self] = &[Self::Http, Self::Mail];
 
     /// The keys that are specific to destinations of this kind, as a JSON Schema that refers to the environment's
     /// definitions.
     pub(crate) fn keys(self) -> Value {
         let text = match self {
             Self::Http => include_str!("../schema/endpoint/http.json"),
+            Self::Mail => include_str!("../schema/endpoint/mail.json"),
         };
         serde_json::from_str(text).expect("a shipped schema is JSON")
     }
@@ -39,6 +44,7 @@ impl Endpoint {
     pub(crate) fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
         match self {
             Self::Http(http) => http.secrets(),
+            Self::Mail(mail) => mail.secrets(),
         }
     }
 }

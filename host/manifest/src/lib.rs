@@ -27,10 +27,12 @@ mod testing; // what a rule must find, and when
 
 pub use bundle::{BoundRule, Bundle, TargetSpec};
 pub use calendar::with_day;
-pub use endpoint::{Auth, Endpoint, EndpointKind, Grants, HttpEndpoint};
+pub use endpoint::{Auth, Endpoint, EndpointKind, Grants, HttpEndpoint, MailEndpoint, MailGrants, MailTls};
 pub use environment::{
     ClientCertificate, ClusterAuth, ClusterSpec, DestinationSpec, Environment, PluginPolicy, StoreSpec,
 };
+/// A name and an address, as mails have them.
+pub use lettre::message::Mailbox;
 pub use load::{load, load_environment};
 pub use modules::{Identity, ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo};
 pub use options::Options;

@@ -39,3 +39,5 @@ pub(crate) const DIAGNOSTICS_MAX: usize = 1_000;
 pub(crate) const SECRET_BYTES_MAX: u64 = 64 * 1024;
 /// The time limit for a secret's program.
 pub(crate) const SECRET_WAIT_MAX: std::time::Duration = std::time::Duration::from_secs(10);
+/// Recipients of a mail: as many as every server must accept (RFC 5321, 4.5.3.1.8).
+pub(crate) const RECIPIENTS_MAX: usize = 100;

@@ -280,6 +280,64 @@ pub(crate) struct HttpEndpoint {
     pub(crate) timeout: Option<Span>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MailEndpoint {
+    pub(crate) server: String,
+    #[serde(default)]
+    pub(crate) tls: MailTls,
+    pub(crate) auth: Option<MailAuth>,
+    pub(crate) from: String,
+    pub(crate) to: OneOrMore,
+    #[serde(default)]
+    pub(crate) cc: OneOrMore,
+    #[serde(default)]
+    pub(crate) bcc: OneOrMore,
+    #[serde(default)]
+    pub(crate) reply_to: OneOrMore,
+    pub(crate) ca: Option<PathBuf>,
+    #[serde(default)]
+    pub(crate) grants: MailGrants,
+    pub(crate) timeout: Option<Span>,
+}
+
+#[derive(Deserialize, Clone, Copy, Default)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum MailTls {
+    #[default]
+    StartTls,
+    Implicit,
+    None,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MailAuth {
+    pub(crate) basic: Basic,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MailGrants {
+    #[serde(default)]
+    pub(crate) private_addresses: bool,
+    #[serde(default)]
+    pub(crate) plain_text: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum OneOrMore {
+    One(String),
+    More(Vec<String>),
+}
+
+impl Default for OneOrMore {
+    fn default() -> Self {
+        Self::More(Vec::new())
+    }
+}
+
 #[derive(Deserialize, Clone, Copy)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum TextForm {

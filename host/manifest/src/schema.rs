@@ -56,8 +56,10 @@ pub(crate) fn environment() -> &'static Schema {
 /// The schema of the keys that are specific to a destination's kind.
 pub(crate) fn endpoint(kind: EndpointKind) -> &'static Schema {
     static HTTP: OnceLock<Schema> = OnceLock::new();
+    static MAIL: OnceLock<Schema> = OnceLock::new();
     let schema = match kind {
         EndpointKind::Http => &HTTP,
+        EndpointKind::Mail => &MAIL,
     };
     schema.get_or_init(|| {
         let mut document = kind.keys();
@@ -66,14 +68,22 @@ pub(crate) fn endpoint(kind: EndpointKind) -> &'static Schema {
     })
 }
 
+/// Adds the keys of `over` to those of `under`. A key that both have gets the keys of both in turn, and is otherwise
+/// what it is in `under`, which is to allow no less.
 fn add_keys(under: &mut Value, over: Value) {
     let (Some(under), Value::Object(mut over)) = (under["properties"].as_object_mut(), over) else { return };
-    if let Some(Value::Object(keys)) = over.remove("properties") {
-        under.extend(keys);
+    let Some(Value::Object(keys)) = over.remove("properties") else { return };
+    for (name, key) in keys {
+        match under.get_mut(&name) {
+            Some(known) if known["properties"].is_object() => add_keys(known, key),
+            Some(_) => {}
+            None => drop(under.insert(name, key)),
+        }
     }
 }
 
-fn required(schema: &Value) -> BTreeSet<String> {
+/// The keys that a schema requires.
+pub(crate) fn required(schema: &Value) -> BTreeSet<String> {
     schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 

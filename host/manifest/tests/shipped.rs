@@ -59,7 +59,7 @@ fn the_rule_means_what_it_says() {
         rule.spec.alert.steps.iter().map(|s| (s.after.0 / 60_000, s.unless_acknowledged)).collect();
     assert_eq!(steps, [(0, false), (15, true), (45, true)]);
     let chat = &bundle.environment.destinations["ops-chat"];
-    let Endpoint::Http(http) = &chat.endpoint;
+    let Endpoint::Http(http) = &chat.endpoint else { panic!("{:?}", chat.endpoint) };
     assert_eq!(http.url, SecretOr::Secret(SecretRef::Env("OPS_CHAT_URL".into())));
     assert!(!http.grants.private_addresses);
 }

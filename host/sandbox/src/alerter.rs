@@ -9,10 +9,10 @@ use wasmtime::{Engine, Store};
 use watchbell_contract::{AlerterAbout, Fault, Intent, Receipt, RecordedCall, Refusal};
 
 use crate::call::{self, Step};
-use crate::capabilities::http::{Destination, HttpAccess};
+use crate::capabilities::Receiver;
 use crate::contract::{AlerterExports, AlerterInstance};
 use crate::fault::{GuestFault, RunError};
-use crate::guest::Guest;
+use crate::guest::{Access, Guest};
 use crate::inspect::Inspection;
 use crate::limits::Limits;
 
@@ -35,10 +35,12 @@ pub struct Delivery {
     pub outcome: Result<Result<Receipt, Refusal>, RunError>,
     /// The responses that the next attempt gets again, those of earlier attempts among them.
     pub recorded: Vec<RecordedCall>,
+    /// Recipients that were refused in this attempt although others were accepted, each with the reason.
+    pub refused: Vec<watchbell_mail::Refusal>,
 }
 
 impl Compiled {
-    async fn instance(&self, limits: &Limits, access: Option<HttpAccess>) -> Result<Instance, RunError> {
+    async fn instance(&self, limits: &Limits, access: Option<Access>) -> Result<Instance, RunError> {
         Instance::new(&self.engine, &*self.exports, self.tick, limits, access).await
     }
 }
@@ -83,12 +85,12 @@ impl AlerterModule {
         product: &str,
         params: &str,
         intent: &Intent,
-        destination: &Destination,
+        receiver: impl Into<Receiver>,
         limits: &Limits,
     ) -> Delivery {
         let (module, limits) = (Arc::clone(&self.0), *limits);
         let (named, params, intent) = (product.to_owned(), params.to_owned(), intent.clone());
-        let access = HttpAccess::new(destination.clone(), intent.recorded.clone());
+        let access = Access::new(receiver.into(), &intent);
         let earlier = intent.recorded.clone();
         let delivery = async move {
             let mut guest = module.instance(&limits, Some(access)).await?;
@@ -96,7 +98,7 @@ impl AlerterModule {
             let called = guest.alerter.deliver(&mut guest.store, &named, &params, &intent).await;
             let outcome = guest.leave(called);
             let state = guest.store.data_mut();
-            let interrupted = state.http.as_ref().is_some_and(|access| access.interrupted);
+            let interrupted = state.access.as_ref().is_some_and(Access::is_interrupted);
             let outcome = outcome.map(|outcome| match outcome {
                 // The alerter only knows that it has no response; the host knows whether a request was sent.
                 Err(Refusal::Unavailable { reason, retry_after }) if interrupted => {
@@ -104,13 +106,16 @@ impl AlerterModule {
                 }
                 outcome => outcome,
             });
-            let recorded = state.http.as_mut().map(HttpAccess::take_recorded).unwrap_or_default();
-            Ok((Delivery { outcome, recorded }, state.logs.take()))
+            let recorded = state.access.as_mut().map(Access::take_recorded).unwrap_or_default();
+            let refused = state.access.as_mut().map(Access::take_refused).unwrap_or_default();
+            Ok((Delivery { outcome, recorded, refused }, state.logs.take()))
         };
         let (delivery, logs) = match off_the_workers(delivery).await {
             Ok((delivery, logs)) => (delivery, logs.lines),
             // The instance could not be made, or the host failed.
-            Err(error) => (Delivery { outcome: Err(error), recorded: earlier }, Vec::new()),
+            Err(error) => {
+                (Delivery { outcome: Err(error), recorded: earlier, refused: Vec::new() }, Vec::new())
+            }
         };
         for line in &logs {
             tracing::debug!(product, level = line.level, "{}", line.message);
@@ -173,7 +178,7 @@ impl Instance {
         exports: &dyn AlerterExports,
         tick: Duration,
         limits: &Limits,
-        access: Option<HttpAccess>,
+        access: Option<Access>,
     ) -> Result<Self, RunError> {
         let mut store = call::store(engine, tick, limits, Guest::new(limits, access));
         call::enter(&mut store, tick);

@@ -1,6 +1,8 @@
 //! The list of everything that a module may import besides the contract's types.
 pub(crate) mod log; // lines for the host's log
 pub(crate) mod http; // requests to the destination that an alerter delivers to
+pub(crate) mod mail; // mails through the destination that an alerter delivers to
+mod receiver; // which of these a delivery may use
 
 use std::fmt;
 
@@ -9,6 +11,8 @@ use wasmtime::component::Linker;
 
 use crate::guest::Guest;
 use crate::kind::ModuleKind;
+
+pub use receiver::Receiver;
 
 /// Everything that a module may import. An entry here and the module that it names add a capability to the linker, to
 /// `plugin inspect`, to refusals and to the reference.
@@ -28,6 +32,14 @@ pub(crate) const CAPABILITIES: &[Capability] = &[
         limits: http::limits,
         instead_of: http::INSTEAD_OF,
         link: |linker| http::link(linker, Guest::http),
+    },
+    Capability {
+        name: "mail",
+        summary: "send mails through the destination that it delivers to",
+        kinds: &[ModuleKind::Alerter],
+        limits: mail::limits,
+        instead_of: &[],
+        link: |linker| mail::link(linker, Guest::mail),
     },
 ];
 
@@ -119,6 +131,6 @@ mod tests {
     fn a_kind_is_served_what_it_may_import() {
         let names = |kind| Capability::of(kind).map(|capability| capability.name).collect::<Vec<_>>();
         assert_eq!(names(ModuleKind::Rule), ["log"]);
-        assert_eq!(names(ModuleKind::Alerter), ["log", "http"]);
+        assert_eq!(names(ModuleKind::Alerter), ["log", "http", "mail"]);
     }
 }

@@ -290,7 +290,12 @@ fn unversioned(name: &str) -> &str {
 
 fn allowance(kind: ModuleKind, imports: &[String]) -> String {
     let allowed: Vec<String> = Capability::of(kind).map(|it| format!("`{PACKAGE}{}`", it.name)).collect();
-    format!(": {kind} may import only {}{}", allowed.join(" and "), hints(imports))
+    let allowed = match allowed.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => "nothing".to_owned(),
+    };
+    format!(": {kind} may import only {allowed}{}", hints(imports))
 }
 
 const BUILT_FOR_WASI: &str = "it was built for WASI: in Rust, build for the target wasm32-unknown-unknown; in JavaScript, disable the runtime's features (`jco componentize --disable all`)";

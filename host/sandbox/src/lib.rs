@@ -26,11 +26,11 @@ mod alerter; // alerter modules and deliveries
 mod texts; // texts, rendered by the built-in component
 
 pub use alerter::{AlerterModule, Delivery};
-pub use capabilities::Capability;
 pub use capabilities::http::{
     Algorithm, Auth, Destination, DestinationError, DestinationSettings, Draft, Drafts, Grants, SigV4,
 };
 pub use capabilities::log::LogLine;
+pub use capabilities::{Capability, Receiver};
 pub use cases::CaseRunner;
 pub use compile::{CompileFault, CompileLimits, Compiler, compile_confined};
 pub use engine::{Config, SandboxError};

@@ -4,19 +4,28 @@ use std::collections::VecDeque;
 
 use crate::http::{Failure, Request, Response};
 use crate::log::Level;
+use crate::mail;
+use crate::mail::{Mail, Sent};
 
-/// The maximum number of requests of one message.
+/// The maximum number of requests or mails of one message.
 const REQUESTS_MAX: u32 = 16;
 
 thread_local! {
     static LOGS: RefCell<Vec<(Level, String)>> = const { RefCell::new(Vec::new()) };
     static HTTP: RefCell<Option<Script>> = const { RefCell::new(None) };
+    static MAIL: RefCell<Option<MailScript>> = const { RefCell::new(None) };
 }
 
 #[derive(Default)]
 struct Script {
     answers: VecDeque<Result<Response, Failure>>,
     requests: Vec<Request>,
+}
+
+#[derive(Default)]
+struct MailScript {
+    answers: VecDeque<Result<Sent, mail::Failure>>,
+    mails: Vec<Mail>,
 }
 
 pub(crate) fn write(level: Level, message: &str) {
@@ -34,6 +43,18 @@ pub(crate) fn send(number: u32, request: &Request) -> Result<Response, Failure> 
         }
         script.requests.push(request.clone());
         script.answers.pop_front().unwrap_or(Err(Failure::Unreachable("the script has ended".into())))
+    })
+}
+
+pub(crate) fn send_mail(number: u32, mail: &Mail) -> Result<Sent, mail::Failure> {
+    MAIL.with_borrow_mut(|script| {
+        let script =
+            script.as_mut().ok_or(mail::Failure::Denied("no server: create a `MockMail` first".into()))?;
+        if number >= REQUESTS_MAX {
+            return Err(mail::Failure::Denied(format!("mail {number}: a message may send {REQUESTS_MAX}")));
+        }
+        script.mails.push(mail.clone());
+        script.answers.pop_front().unwrap_or(Err(mail::Failure::Unavailable("the script has ended".into())))
     })
 }
 
@@ -80,5 +101,43 @@ impl MockHttp {
 impl Drop for MockHttp {
     fn drop(&mut self) {
         HTTP.set(None);
+    }
+}
+
+/// A scripted mail server: answers the mails of this thread, until it is dropped.
+///
+/// ```
+/// use watchbell_sdk::mail::{Mail, send};
+/// use watchbell_sdk::testing::MockMail;
+///
+/// let server = MockMail::accepting(["<1@example.com>"]);
+/// assert_eq!(send(0, &Mail::new("A subject", "A text")).unwrap().message_id, "<1@example.com>");
+/// assert_eq!(server.mails()[0].subject, "A subject");
+/// ```
+pub struct MockMail(());
+
+impl MockMail {
+    /// A server that gives these answers, in order; after the last one it is unavailable. Replaces an earlier server of
+    /// this thread.
+    pub fn script(answers: impl IntoIterator<Item = Result<Sent, mail::Failure>>) -> Self {
+        MAIL.set(Some(MailScript { answers: answers.into_iter().collect(), mails: vec![] }));
+        Self(())
+    }
+
+    /// A server that accepts mails and gives them these `Message-ID`s, in order; after the last one it is unavailable.
+    pub fn accepting<'a>(message_ids: impl IntoIterator<Item = &'a str>) -> Self {
+        let sent = |message_id: &str| Ok(Sent { message_id: message_id.into(), refused: vec![] });
+        Self::script(message_ids.into_iter().map(sent))
+    }
+
+    /// The mails sent so far.
+    pub fn mails(&self) -> Vec<Mail> {
+        MAIL.with_borrow(|script| script.as_ref().map_or_else(Vec::new, |script| script.mails.clone()))
+    }
+}
+
+impl Drop for MockMail {
+    fn drop(&mut self) {
+        MAIL.set(None);
     }
 }

@@ -1,4 +1,6 @@
 //! A destination's endpoint, by its kind.
+mod mail; // a mail server and its recipients
+
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
@@ -24,6 +26,10 @@ pub(super) fn endpoint(
             let raw = read(doc, at, kind, keys)?;
             Some(Endpoint::Http(http(doc, at, raw, home, options)))
         }
+        EndpointKind::Mail => {
+            let raw = read(doc, at, kind, keys)?;
+            Some(Endpoint::Mail(mail::endpoint(doc, at, raw, home, options)?))
+        }
     }
 }
 
@@ -33,6 +39,11 @@ fn read<T: DeserializeOwned>(
     kind: EndpointKind,
     keys: Map<String, Value>,
 ) -> Option<T> {
+    let needed = schema::required(&kind.keys());
+    // What is missing because it was wrong has been told.
+    if needed.iter().any(|key| doc.was_wrong(&format!("{at}/{key}"))) {
+        return None;
+    }
     let keys = Value::Object(keys);
     let before = doc.faults.len();
     schema::endpoint(kind).check(&keys, at, doc.spans, doc.faults);

@@ -105,13 +105,14 @@ impl Modules for Fake {
     }
 
     fn products(&self) -> Vec<String> {
-        vec!["slack".into(), "webhook".into()]
+        vec!["slack".into(), "webhook".into(), "email".into()]
     }
 
     fn product(&self, name: &str) -> Option<ProductInfo> {
         let format = match name {
             "slack" => TextFormat::Mrkdwn,
             "webhook" => TextFormat::Plain,
+            "email" => TextFormat::Html,
             _ => return None,
         };
         Some(ProductInfo {
@@ -120,7 +121,7 @@ impl Modules for Fake {
                 "properties": { "method": { "enum": ["POST", "PUT"] }, "channel": { "type": "string" }, "body": {} },
             }),
             text: AlertText { format, styles: true, title_max: 150, body_max: 3_000 },
-            endpoint: EndpointKind::Http,
+            endpoint: if name == "email" { EndpointKind::Mail } else { EndpointKind::Http },
         })
     }
 

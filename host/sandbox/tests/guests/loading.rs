@@ -168,12 +168,12 @@ fn drafts_of_interfaces_are_valid_and_not_offered() {
     let wit = "
         package watchbell:plugin@0.2.0;
         interface alerter { x: func(); }
-        interface mail { x: func(); }
-        world w { import mail; export alerter; }
+        interface exec { x: func(); }
+        world w { import exec; export alerter; }
     ";
     assert_eq!(
         refused(&wat::foreign(wit)),
-        "module `custom` imports `watchbell:plugin/mail`: an alerter may import only `watchbell:plugin/log` and `watchbell:plugin/http`"
+        "module `custom` imports `watchbell:plugin/exec`: an alerter may import only `watchbell:plugin/log`, `watchbell:plugin/http` and `watchbell:plugin/mail`"
     );
 }
 

@@ -11,7 +11,10 @@ pub(crate) mod alerter {
     wasmtime::component::bindgen!({
         path: "../../sdk/wit",
         world: "alerter-component",
-        imports: { "watchbell:plugin/http": async | trappable },
+        imports: {
+            "watchbell:plugin/http": async | trappable,
+            "watchbell:plugin/mail": async | trappable,
+        },
         exports: { default: async },
         with: {
             "watchbell:plugin/types": crate::contract::since_v0_2::bindings::rule::watchbell::plugin::types,
@@ -22,6 +25,6 @@ pub(crate) mod alerter {
 
 pub(crate) use alerter::AlerterComponent;
 pub(crate) use alerter::exports::watchbell::plugin::alerter as alerter_types;
-pub(crate) use alerter::watchbell::plugin::http;
+pub(crate) use alerter::watchbell::plugin::{http, mail};
 pub(crate) use rule::RuleComponent;
 pub(crate) use rule::watchbell::plugin::{log, types};
