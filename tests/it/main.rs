@@ -3,6 +3,7 @@ mod world; // a cluster, a receiver, manifests, and hosts that come and go
 mod nodes; // clusters of real nodes that come and go
 mod tidy; // what no linter knows
 mod journey; // from document to delivery
+mod commands; // what people do about it
 mod mail; // episodes as mails
 mod crash; // kill -9 at every numbered step
 mod destinations; // what they would get, and whether it arrives

@@ -194,11 +194,25 @@ impl World {
         self.start_program(Path::new(PROGRAM), args, variables)
     }
 
+    /// Starts a host that listens on `listen`.
+    pub(crate) fn start_at(&self, listen: &str, args: &[&str], variables: &[(&str, &str)]) -> Host {
+        self.start_listening((Path::new(PROGRAM), listen), args, variables)
+    }
+
     /// Starts the program at `program`, which may be an older version of this one.
     pub(crate) fn start_program(&self, program: &Path, args: &[&str], variables: &[(&str, &str)]) -> Host {
+        self.start_listening((program, "127.0.0.1:0"), args, variables)
+    }
+
+    fn start_listening(
+        &self,
+        (program, listen): (&Path, &str),
+        args: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Host {
         let mut child = self
             .program(program)
-            .args(["run", "--json", "--listen", "127.0.0.1:0", "--rules"])
+            .args(["run", "--json", "--listen", listen, "--rules"])
             .arg(self.rules())
             .args(args)
             .envs(variables.iter().copied())

@@ -20,6 +20,7 @@ use watchbell_text::Wanted;
 
 use crate::catalog::Catalog;
 use crate::credentials::{self, Refreshed};
+use crate::web::Access;
 use crate::{endpoint, kibana_link};
 
 /// Bytes of a file of certificates.
@@ -38,6 +39,10 @@ pub struct Deployment {
     pub store: PathBuf,
     /// Where health, metrics and status are served; `None` disables them.
     pub listen: Option<SocketAddr>,
+    /// The Unix socket for commands; `None`: beside the store.
+    pub socket: Option<PathBuf>,
+    /// Who may ask and command the host.
+    pub(crate) access: Arc<Access>,
     pub(crate) rules: BTreeMap<RuleName, Arc<LiveRule>>,
     pub(crate) destinations: BTreeMap<DestinationName, Arc<Destination>>,
     pub(crate) texts: Renderer,
@@ -92,10 +97,12 @@ impl Deployment {
             let destination = destination(spec, catalog).with_context(|| format!("destination `{name}`"))?;
             destinations.insert(DestinationName(name.clone()), Arc::new(destination));
         }
+        let specs: Vec<_> = bundle.rules.iter().map(|rule| Arc::new(rule.spec.clone())).collect();
+        let access = Access::new(&environment.access, &specs, reveal).context("`access`")?;
         Ok(Self {
             digest: bundle.digest.clone(),
             environment: environment.name.clone(),
-            specs: bundle.rules.iter().map(|rule| Arc::new(rule.spec.clone())).collect(),
+            specs,
             destination_specs: bundle.outbox(),
             holds: bundle.environment.holds.clone(),
             cluster_concurrency: environment
@@ -105,6 +112,8 @@ impl Deployment {
                 .collect(),
             store: environment.store.sqlite.clone(),
             listen: environment.listen,
+            socket: environment.socket.clone(),
+            access: Arc::new(access),
             rules,
             destinations,
             texts: catalog.texts()?,
@@ -118,6 +127,7 @@ impl Deployment {
         [
             (self.store != before.store, "the store's file"),
             (self.listen != before.listen, "the address to listen on"),
+            (self.socket != before.socket, "the socket for commands"),
             (self.cluster_concurrency != before.cluster_concurrency, "the concurrency of clusters"),
         ]
         .into_iter()

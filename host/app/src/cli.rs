@@ -12,6 +12,8 @@ mod shown; // fields in texts that no document has
 mod render;
 mod status;
 mod explain;
+mod control; // commands to a running host
+mod history; // the commands that were given
 mod test;
 mod preview;
 mod destination;
@@ -84,6 +86,18 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Render(args) => render::render(&args),
         Command::Status(args) => status::status(&args),
         Command::Explain(args) => explain::explain(&args),
+        Command::Episodes(args) => control::episodes(&args),
+        Command::Ack(args) => control::ack(&args),
+        Command::Unack(args) => control::unack(&args),
+        Command::Resolve(args) => control::resolve(&args),
+        Command::Note(args) => control::note_down(&args),
+        Command::Silence(args) => control::silence(&args),
+        Command::Unsilence(args) => control::unsilence(&args),
+        Command::Silences(args) => control::silences(&args),
+        Command::Pause(args) => control::pause(&args),
+        Command::Unpause(args) => control::unpause(&args),
+        Command::DeadLetter(args) => control::dead_letter(&args),
+        Command::History(args) => history::history(&args),
         Command::Test(args) => test::test(&args),
         Command::Preview(args) => preview::preview(&args),
         Command::Destination(command) => destination::destination(&command),

@@ -1,20 +1,23 @@
 //! A host from start to end: store, coordinator, shell, web.
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
-use tokio::sync::{Mutex, mpsc};
-use watchbell_pipeline::record::HostId;
+use tokio::sync::{Mutex, mpsc, watch};
+use watchbell_manifest::Environment;
+use watchbell_pipeline::record::{COMMAND_IDS_MAX, HostId};
 use watchbell_pipeline::{Config, Coordinator};
-use watchbell_store::{OpenError, Read, Sqlite, Store, TakeoverError};
+use watchbell_store::{OpenError, Read, Sqlite, Store, StoreError, TakeoverError};
 
 use crate::bind::Deployment;
 use crate::clock::Clock;
+use crate::commands::Commands;
 use crate::metrics::Metrics;
 use crate::observer::{self, Pulse};
 use crate::shell::{End, HostCommand, Parts, Reload, Shell};
 use crate::shrink_guard::{self, Shrunk};
 use crate::store_writer::StoreWriter;
-use crate::web::{self, Door, Sources};
+use crate::web::{self, Door, Failures, Socket, SocketFault, Sources};
 
 /// Everything that a host needs to start.
 pub struct Host {
@@ -36,7 +39,9 @@ pub struct Host {
 pub enum StartFault {
     #[error(transparent)]
     Store(#[from] StoreFault),
-    #[error("cannot listen on {address} for health and metrics")]
+    #[error(transparent)]
+    Socket(#[from] SocketFault),
+    #[error("cannot listen on {address}")]
     Listen { address: SocketAddr, source: std::io::Error },
     #[error(transparent)]
     Shrunk(#[from] Shrunk),
@@ -50,6 +55,8 @@ pub enum StoreFault {
     Open(#[from] OpenError),
     #[error(transparent)]
     TakeOver(#[from] TakeoverError),
+    #[error(transparent)]
+    Read(#[from] StoreError),
 }
 
 /// Runs until told to stop.
@@ -59,7 +66,7 @@ pub enum StoreFault {
 pub async fn run(host: Host) -> Result<End, StartFault> {
     let clock = host.clock;
     let id = HostId(host_id());
-    let Deployment { store: path, listen, .. } = &host.deployment;
+    let Deployment { store: path, listen, socket, .. } = &host.deployment;
     let mut store = Sqlite::open(path).map_err(StoreFault::from)?;
     if store.is_new() {
         tracing::warn!(
@@ -72,11 +79,13 @@ pub async fn run(host: Host) -> Result<End, StartFault> {
     if !host.allow_shrink {
         shrink_guard::check(&shrink_guard::kept(&holdings), &host.deployment.specs)?;
     }
+    let reader = Sqlite::open_reader(path).map_err(StoreFault::from)?;
+    let log = reader.commands(COMMAND_IDS_MAX as u32).map_err(StoreFault::from)?;
+    let socket = open_socket(socket.as_deref(), path)?;
     let door = match *listen {
         Some(address) => {
             let opened = Door::open(address, host.connections_max).await;
-            let door = opened.map_err(|source| StartFault::Listen { address, source })?;
-            Some((door, Sqlite::open_reader(path).map_err(StoreFault::from)?))
+            Some(opened.map_err(|source| StartFault::Listen { address, source })?)
         }
         None => None,
     };
@@ -100,20 +109,33 @@ pub async fn run(host: Host) -> Result<End, StartFault> {
     let coordinator = Coordinator::owning(config, clock.now(), holdings);
     let metrics = Arc::new(Metrics::new());
     let (events, inbox) = mpsc::unbounded_channel();
+    let people = Commands::new(events.clone(), log);
     let store_writer =
         StoreWriter::start(Box::new(store), id.clone(), clock, Arc::clone(&metrics), events.clone())
             .map_err(StartFault::Thread)?;
     let pulse = Arc::new(Pulse::new());
     let (updates, newest) = observer::start();
-    let web = door.map(|(door, reader)| {
-        if let Ok(address) = door.address() {
-            tracing::info!("listening on http://{address} (/livez /readyz /metrics /status /explain)");
-        }
-        let (pulse, metrics) = (Arc::clone(&pulse), Arc::clone(&metrics));
-        let store = Arc::new(Mutex::new(Box::new(reader) as Box<dyn Read>));
-        let sources = Sources { newest, pulse, metrics, store };
-        tokio::spawn(web::serve(door, sources))
-    });
+    let (access, accessed) = watch::channel(Arc::clone(&host.deployment.access));
+    let mut is_loopback = true;
+    if let Some(address) = door.as_ref().and_then(|door| door.address().ok()) {
+        is_loopback = address.ip().to_canonical().is_loopback();
+        tracing::info!("listening on http://{address} (/livez /readyz /metrics /status /explain /api/v1)");
+    }
+    if let Some(socket) = &socket {
+        tracing::info!(socket = %socket.path().display(), "listening for commands");
+    }
+    let sources = Sources {
+        newest,
+        pulse: Arc::clone(&pulse),
+        metrics: Arc::clone(&metrics),
+        store: Arc::new(Mutex::new(Box::new(reader) as Box<dyn Read>)),
+        commands: people.clone(),
+        access: accessed,
+        failures: Arc::new(Failures::default()),
+        is_loopback,
+        clock,
+    };
+    let web = tokio::spawn(web::serve(door, socket, sources));
     let shell = Shell::new(Parts {
         clock,
         coordinator,
@@ -126,17 +148,36 @@ pub async fn run(host: Host) -> Result<End, StartFault> {
         events,
         inbox,
         commands: host.commands,
+        people: people.clone(),
+        access,
         reload: host.reload,
         allow_shrink: host.allow_shrink,
         accept_clock: host.accept_clock,
         host: id.0,
     });
     let end = shell.run().await;
-    if let Some(web) = web {
-        web.abort();
-    }
+    people.close();
+    web.abort();
+    // The socket is removed when the task is gone.
+    let _ = web.await;
     tracing::info!(?end, "stopped");
     Ok(end)
+}
+
+/// Opens the socket for commands. One that nobody asked for by name is not worth a host that does not start.
+fn open_socket(named: Option<&Path>, store: &Path) -> Result<Option<Socket>, SocketFault> {
+    let path = Environment::socket_beside(named, store);
+    match Socket::open(&path) {
+        Ok(socket) => Ok(Some(socket)),
+        Err(fault) if named.is_none() => {
+            tracing::error!(
+                error = crate::chain(&fault),
+                "no socket, so `watchbell ack` and the like cannot work"
+            );
+            Ok(None)
+        }
+        Err(fault) => Err(fault),
+    }
 }
 
 /// The machine's name and the process id: shown to people, never compared across restarts.

@@ -13,6 +13,7 @@ pub mod host; // a host from start to end
 mod descriptors; // open files, and who may take them
 mod shrink_guard; // prevents rules from ending by accident
 mod shell_event; // input of the shell
+mod commands; // people's commands, to the shell and back
 mod shell; // the only `select!`
 mod evaluate; // one run
 mod evidence; // the documents that messages show

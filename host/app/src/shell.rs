@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::AbortHandle;
 use watchbell_contract::{Duration, Receipt, Refusal, Timestamp};
 use watchbell_elastic::Cluster;
@@ -21,6 +21,7 @@ use watchbell_view::{HostState, Update};
 use crate::bind::{Deployment, LiveRule};
 use crate::clock::{Clock, DRIFT_MAX};
 use crate::clocks::{self, Clocks};
+use crate::commands::Commands;
 use crate::deliver::deliver;
 use crate::evaluate::evaluate;
 use crate::evidence;
@@ -31,6 +32,7 @@ use crate::recording::{self, Recorder, RecordingStore};
 use crate::shell_event::ShellEvent;
 use crate::store_writer::{StoreRequest, StoreWriter};
 use crate::texts::Texts;
+use crate::web::Access;
 
 use reload::Reading;
 
@@ -77,6 +79,10 @@ pub(crate) struct Parts {
     pub(crate) events: mpsc::UnboundedSender<ShellEvent>,
     pub(crate) inbox: mpsc::UnboundedReceiver<ShellEvent>,
     pub(crate) commands: mpsc::Receiver<HostCommand>,
+    /// Those who gave commands to the coordinator.
+    pub(crate) people: Commands,
+    /// Who may ask and command the host.
+    pub(crate) access: watch::Sender<Arc<Access>>,
     pub(crate) reload: Reload,
     /// A bundle is accepted even if more than half of the rules would end.
     pub(crate) allow_shrink: bool,
@@ -96,6 +102,8 @@ pub(crate) struct Shell {
     pub(crate) events: mpsc::UnboundedSender<ShellEvent>,
     pub(crate) inbox: mpsc::UnboundedReceiver<ShellEvent>,
     pub(crate) commands: mpsc::Receiver<HostCommand>,
+    people: Commands,
+    access: watch::Sender<Arc<Access>>,
     /// The limits that the coordinator was started with, per cluster.
     concurrency: Arc<BTreeMap<String, usize>>,
     pulse: Arc<Pulse>,
@@ -144,6 +152,8 @@ impl Shell {
             events,
             inbox,
             commands,
+            people,
+            access,
             reload,
             allow_shrink,
             accept_clock,
@@ -163,6 +173,8 @@ impl Shell {
             events,
             inbox,
             commands,
+            people,
+            access,
             concurrency,
             pulse,
             updates,
@@ -460,6 +472,7 @@ impl Shell {
             Note::Held { reason, .. } => self.metrics.held(reason.name()),
             Note::TextFailed { rule, .. } => self.metrics.text_failed(&rule.0),
             Note::Lost { why, .. } => self.lost = Some(why.clone()),
+            Note::Commanded { id, refused, .. } => self.people.answer(id, refused.clone()),
             _ => {}
         }
         if let Note::Announced { rule, .. } | Note::Held { rule, .. } = &note {

@@ -1,28 +1,43 @@
-//! The host's HTTP endpoints: whether it is alive and fresh, its metrics, and what it is doing.
+//! The host's HTTP endpoints: whether it is alive and fresh, its metrics, what it is doing, and commands to it.
 mod door; // connections, within bounds
+mod socket; // the same on the Unix socket
+mod answers; // what is said instead of an answer
+mod failures; // wrong tokens, counted
+mod access; // who asks, and what they may
+pub(crate) mod api; // what is open, and commands
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::map_response;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio::time::timeout;
+use watchbell_manifest::OpenPath;
 use watchbell_pipeline::health::{CauseKind, HealthCause};
 use watchbell_pipeline::spec::RuleName;
 use watchbell_store::{Read, StoreError};
-use watchbell_view::{Explanation, Health, Snapshot, Source};
+use watchbell_view::{CauseView, Explanation, Health, Snapshot, Source};
 
+use crate::clock::Clock;
+use crate::commands::Commands;
 use crate::metrics::Metrics;
 use crate::observer::{Newest, Published, Pulse};
 use crate::stored::{self, About};
 
+use access::{Identity, Need, guard};
+
+pub(crate) use access::Access;
+pub(crate) use answers::Problem;
 pub(crate) use door::Door;
+pub(crate) use failures::Failures;
+pub(crate) use socket::Socket;
+pub use socket::SocketFault;
 
 /// A host that does not answer within this time is stuck: either the loop, or the disk under the store.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
@@ -35,19 +50,40 @@ pub(crate) struct Sources {
     pub(crate) metrics: Arc<Metrics>,
     /// The host's own store. One query at a time, so that a hanging disk blocks only one thread.
     pub(crate) store: Arc<Mutex<Box<dyn Read>>>,
+    pub(crate) commands: Commands,
+    pub(crate) access: watch::Receiver<Arc<Access>>,
+    pub(crate) failures: Arc<Failures>,
+    /// Whether the address listened on is reached from this machine alone.
+    pub(crate) is_loopback: bool,
+    pub(crate) clock: Clock,
 }
 
 /// Serves until the task is aborted.
-pub(crate) async fn serve(door: Door, sources: Sources) {
-    let router = Router::new()
-        .route("/livez", get(livez))
-        .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics_text))
+pub(crate) async fn serve(door: Option<Door>, socket: Option<Socket>, sources: Sources) {
+    let needs = |need: Need| from_fn_with_state((sources.clone(), need), guard);
+    let views = Router::new()
         .route("/status", get(status))
         .route("/explain/{rule}", get(explain))
+        .layer(needs(Need::View));
+    let router = Router::new()
+        .route("/livez", get(livez).layer(needs(Need::Open(OpenPath::Livez))))
+        .route("/readyz", get(readyz).layer(needs(Need::Open(OpenPath::Readyz))))
+        .route("/metrics", get(metrics_text).layer(needs(Need::Open(OpenPath::Metrics))))
+        .merge(views)
+        .nest("/api/v1", api::routes(&sources))
         .with_state(sources)
         .layer(map_response(guarded));
-    match door::serve(door, router).await {}
+    let network = async {
+        if let Some(door) = door {
+            match door::serve(door, router.clone()).await {}
+        }
+    };
+    let local = async {
+        if let Some(socket) = socket {
+            match socket.serve(router.clone()).await {}
+        }
+    };
+    tokio::join!(network, local);
 }
 
 /// What every answer tells a browser: to run, embed, guess and keep nothing. There is no CORS header, so pages of other
@@ -93,8 +129,26 @@ async fn metrics_text(State(sources): State<Sources>) -> Response {
     rendered(&sources, kind, move |published| published.metrics(&metrics)).await
 }
 
-async fn status(State(sources): State<Sources>) -> Response {
-    rendered(&sources, "application/json", Published::status).await
+async fn status(State(sources): State<Sources>, Extension(identity): Extension<Identity>) -> Response {
+    let json = "application/json";
+    if identity.owner.is_none() {
+        return rendered(&sources, json, Published::status).await;
+    }
+    let access = sources.access.borrow().clone();
+    let own = move |published: &Published| {
+        let mut status = published.snapshot.status();
+        let is_own = |rule: &str| identity.may_see(access.owner(&RuleName(rule.to_owned())));
+        status.rules.retain(|rule| is_own(&rule.name));
+        // What is wrong with other rules, and with several at once, is told in words that name them.
+        let is_own_cause = |cause: &CauseView| cause.rule.as_deref().is_some_and(is_own);
+        for health in [&mut status.alive, &mut status.ready] {
+            health.causes.retain(is_own_cause);
+            health.warnings.retain(is_own_cause);
+        }
+        // A view of strings and numbers can always be serialized.
+        serde_json::to_vec(&status).unwrap_or_default().into()
+    };
+    rendered(&sources, json, own).await
 }
 
 /// Megabytes for thousands of rules, so render them on a thread where nothing else waits.
@@ -114,12 +168,20 @@ async fn rendered(
 }
 
 /// A rule from the snapshot, with its history from the store; for a removed rule, from the store alone.
-async fn explain(State(sources): State<Sources>, Path(rule): Path<String>) -> Response {
+async fn explain(
+    State(sources): State<Sources>,
+    Extension(identity): Extension<Identity>,
+    Path(rule): Path<String>,
+) -> Response {
     let published = match sources.newest().await {
         Ok(published) => published,
         Err(stuck) => return stuck,
     };
     let name = RuleName(rule.clone());
+    if !identity.may_see(sources.access.borrow().owner(&name)) {
+        let why = format!("`{}` may not see the rule `{rule}`\n", identity.shown(None));
+        return (StatusCode::FORBIDDEN, why).into_response();
+    }
     let answer = async {
         let store = sources.store.lock_owned().await;
         let read = move || explanation(&published.snapshot, &**store, &name);

@@ -1,13 +1,14 @@
 //! Where rules run: clusters, store, destinations.
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use watchbell_confine::Grant;
 use watchbell_contract::Duration;
 use watchbell_pipeline::maintenance::HoldsSpec;
 
+use crate::access::AccessSpec;
 use crate::endpoint::Endpoint;
 use crate::modules::Identity;
 use crate::report::Place;
@@ -29,6 +30,10 @@ pub struct Environment {
     pub listen: Option<SocketAddr>,
     /// Maintenance windows, what mutes what, and how long a silence may last.
     pub holds: HoldsSpec,
+    /// The Unix socket for commands, relative to the working directory; `None`: beside the store.
+    pub socket: Option<PathBuf>,
+    /// Who may ask and command the host.
+    pub access: AccessSpec,
     /// The default limits of rules.
     pub limits: RuleLimits,
     /// The effective environment: merged, tokens applied, secrets by reference.
@@ -135,6 +140,21 @@ impl Environment {
                 secrets.into_iter().map(|(key, secret)| (format!("destinations.{name}.{key}"), secret)),
             );
         }
+        for token in &self.access.tokens {
+            found.push((format!("access.tokens.{}", token.name), &token.secret));
+        }
         found
+    }
+
+    /// The Unix socket for commands: the one that is named, or the one beside the store at `sqlite`.
+    pub fn socket_beside(socket: Option<&Path>, sqlite: &Path) -> PathBuf {
+        socket.map_or_else(
+            || {
+                let mut name = sqlite.as_os_str().to_owned();
+                name.push(".sock");
+                PathBuf::from(name)
+            },
+            Path::to_owned,
+        )
     }
 }

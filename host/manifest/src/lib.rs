@@ -16,6 +16,7 @@ mod secret; // references to secrets
 mod raw; // documents as written
 mod rule_limits; // what a rule's module may use
 mod endpoint; // how a destination receives messages, by kind
+mod access; // who may ask and command a host
 mod environment; // where rules run
 mod bundle; // what a rule is, checked
 mod options; // what to load, besides the files
@@ -25,6 +26,7 @@ mod load; // the whole process, in order
 mod render; // the effective bundle as YAML
 mod testing; // what a rule must find, and when
 
+pub use access::{AccessSpec, OpenPath, Role, TokenSpec};
 pub use bundle::{BoundRule, Bundle, TargetSpec};
 pub use calendar::with_day;
 pub use endpoint::{Auth, Endpoint, EndpointKind, Grants, HttpEndpoint, MailEndpoint, MailGrants, MailTls};

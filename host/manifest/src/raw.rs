@@ -170,6 +170,8 @@ pub(crate) struct Environment {
     pub(crate) destinations: BTreeMap<String, Destination>,
     pub(crate) plugins: Option<Plugins>,
     pub(crate) listen: Option<String>,
+    pub(crate) socket: Option<PathBuf>,
+    pub(crate) access: Option<Access>,
     #[serde(default)]
     pub(crate) maintenance: BTreeMap<String, Maintenance>,
     #[serde(default)]
@@ -206,6 +208,41 @@ pub(crate) struct Inhibit {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Silences {
     pub(crate) longest: Option<Span>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Access {
+    #[serde(default)]
+    pub(crate) tokens: Vec<Token>,
+    pub(crate) open: Option<Vec<OpenPath>>,
+    #[serde(default)]
+    pub(crate) trust_proxy_tls: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Token {
+    pub(crate) name: String,
+    pub(crate) secret: Secret,
+    pub(crate) roles: Vec<Role>,
+    pub(crate) owner: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Role {
+    View,
+    Ack,
+    Deploy,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum OpenPath {
+    Livez,
+    Readyz,
+    Metrics,
 }
 
 #[derive(Deserialize)]

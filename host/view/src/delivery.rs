@@ -83,7 +83,8 @@ pub enum MessageCause {
 }
 
 impl DeliveryView {
-    pub(crate) fn of(intent: &IntentRecord) -> Self {
+    /// As it is stored.
+    pub fn of(intent: &IntentRecord) -> Self {
         Self {
             id: intent.id.0.clone(),
             episode: intent.message.episode.0.clone(),

@@ -104,7 +104,8 @@ pub enum Severity {
 }
 
 impl EpisodeView {
-    pub(crate) fn of(episode: &EpisodeRecord) -> Self {
+    /// As it is stored.
+    pub fn of(episode: &EpisodeRecord) -> Self {
         let last = &episode.last;
         Self {
             id: episode.id.0.clone(),

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::control::args as control;
 use super::destination::Destination;
+use super::history::History;
 use super::preview::Preview;
 use super::render::Render;
 use super::shared_args::{Place, key_value, pause};
@@ -29,7 +31,8 @@ const EXIT_CODES: &str = "Exit codes:
   4  another host has taken over the store's partition
   5  stopped, but some runs or deliveries had to be abandoned
 
-`upgrade-gate` has its own exit codes: see its help.";
+`upgrade-gate` and the commands to a running host (`ack`, `silence`, `pause` and their like) have their own exit codes:
+see their help.";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -43,6 +46,31 @@ pub enum Command {
     Status(Status),
     /// Explain why a rule did or did not fire or send.
     Explain(Explain),
+    /// List the open episodes with their ids, who has them, and what comes next.
+    Episodes(control::Episodes),
+    /// Acknowledge an episode: you are working on it, so it is not repeated and not escalated.
+    Ack(control::Ack),
+    /// Take an acknowledgement back: the escalation goes on.
+    Unack(control::Unack),
+    /// Resolve an episode by hand: it is quiet until what it is about has ended once.
+    Resolve(control::Resolve),
+    /// Write something down about an episode, in the log of commands.
+    Note(control::Note),
+    /// Hold back what meets some conditions, for a while.
+    Silence(control::Silence),
+    /// End a silence.
+    Unsilence(control::Unsilence),
+    /// List the silences, and the pause if there is one.
+    Silences(control::Silences),
+    /// Send nothing at all for a while, at most 24 hours.
+    Pause(control::Pause),
+    /// End the pause.
+    Unpause(control::Unpause),
+    /// List, send again or give up messages that no receiver accepted in time.
+    #[command(subcommand)]
+    DeadLetter(control::DeadLetter),
+    /// Show which commands people gave, by whom, and what became of them; also while no host runs.
+    History(History),
     /// Test rules offline on a virtual timeline, with documents and expectations from `*.test.yaml`.
     Test(Test),
     /// Show what each destination of a rule would get: title, body and requests. Sends nothing and shows no secret.
@@ -88,9 +116,13 @@ pub struct Run {
     /// The store's file; overrides the environment.
     #[arg(long, value_name = "FILE", env = "WATCHBELL_STORE")]
     pub store: Option<PathBuf>,
-    /// The address to serve /livez, /readyz, /metrics, /status and /explain on; overrides the environment.
+    /// The address to serve /livez, /readyz, /metrics, /status, /explain and /api on; overrides the environment.
     #[arg(long, value_name = "ADDRESS", env = "WATCHBELL_LISTEN")]
     pub listen: Option<SocketAddr>,
+    /// The Unix socket for commands such as `watchbell ack`; overrides the environment. By default the store's file
+    /// with `.sock` after it. Only the user of the host and root may use it.
+    #[arg(long, value_name = "FILE", env = "WATCHBELL_SOCKET")]
+    pub socket: Option<PathBuf>,
     /// The folder to cache compiled modules in; no other user must be able to write to it.
     #[arg(long, value_name = "DIR", env = "WATCHBELL_MODULE_CACHE")]
     pub cache: Option<PathBuf>,

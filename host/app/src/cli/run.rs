@@ -66,7 +66,8 @@ fn reload(args: &Run, catalog: &Catalog) -> Option<Deployment> {
 /// The command line overrides the environment.
 fn placed(deployment: Deployment, args: &Run) -> Deployment {
     let store = args.store.clone().unwrap_or_else(|| deployment.store.clone());
-    Deployment { store, listen: args.listen.or(deployment.listen), ..deployment }
+    let socket = args.socket.clone().or_else(|| deployment.socket.clone());
+    Deployment { store, socket, listen: args.listen.or(deployment.listen), ..deployment }
 }
 
 fn watch_signals(commands: mpsc::Sender<HostCommand>) -> Result<(), Failure> {

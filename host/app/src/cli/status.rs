@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use anyhow::{Context, anyhow};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use watchbell_manifest::Bundle;
+use watchbell_manifest::{Bundle, Environment};
 use watchbell_store::{Reader, Sqlite};
 use watchbell_view::{CauseView, RuleView, Status, Time, VERSION};
 
@@ -38,10 +38,12 @@ pub(super) enum Answer<T> {
     Silent,
 }
 
-/// Where answers come from: a host's address and its store.
+/// Where answers come from: a host's socket or address, and its store.
 pub(super) struct HostOrStore {
     /// `None`: the manifests have faults, as they may have after a bad deployment, while the host still runs.
     pub(super) bundle: Option<Bundle>,
+    /// Asked first: it needs no token.
+    socket: Option<PathBuf>,
     listen: Option<SocketAddr>,
     store: Option<PathBuf>,
 }
@@ -50,14 +52,20 @@ impl HostOrStore {
     /// From the manifests, or without them where the call itself says whom to ask.
     pub(super) fn find(args: &Args) -> Result<Self, Failure> {
         match args.place.load_as(&args.place.environment, &catalog(None)?, false) {
-            Ok(bundle) => Ok(Self {
-                listen: args.listen.or(bundle.environment.listen),
-                store: Some(args.store.clone().unwrap_or_else(|| bundle.environment.store.sqlite.clone())),
-                bundle: Some(bundle),
-            }),
+            Ok(bundle) => {
+                let store = &bundle.environment.store.sqlite;
+                let socket = Environment::socket_beside(bundle.environment.socket.as_deref(), store);
+                Ok(Self {
+                    // What the call itself names comes first.
+                    socket: (args.listen.is_none() && args.store.is_none()).then_some(socket),
+                    listen: args.listen.or(bundle.environment.listen),
+                    store: Some(args.store.clone().unwrap_or_else(|| store.clone())),
+                    bundle: Some(bundle),
+                })
+            }
             Err(_) if args.listen.is_some() || args.store.is_some() => {
                 note("the manifests have errors (see `watchbell check`); continuing without them");
-                Ok(Self { bundle: None, listen: args.listen, store: args.store.clone() })
+                Ok(Self { bundle: None, socket: None, listen: args.listen, store: args.store.clone() })
             }
             Err(report) => {
                 tell(&report);
@@ -69,20 +77,20 @@ impl HostOrStore {
 
     /// Asks the running host.
     pub(super) fn ask<T: DeserializeOwned>(&self, path: &str) -> Result<Answer<T>, Failure> {
-        let Some(address) = self.listen else { return Ok(Answer::Silent) };
+        let builder = || reqwest::Client::builder().no_proxy().timeout(ANSWER_MAX);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
-            let client = reqwest::Client::builder().no_proxy().timeout(ANSWER_MAX).build()?;
-            let url = format!("http://{address}/{path}");
-            let Ok(response) = client.get(&url).send().await else { return Ok(Answer::Silent) };
-            match response.status() {
-                status if status.is_success() => {}
-                reqwest::StatusCode::NOT_FOUND => return Ok(Answer::Missing),
-                status => return Err(Failure::Faults(anyhow!("{url} answers {status}"))),
+            if let Some(socket) = &self.socket {
+                let client = builder().unix_socket(socket.as_path()).build()?;
+                match ask(&client, &format!("http://localhost/{path}")).await? {
+                    Answer::Silent => {}
+                    answer => return Ok(answer),
+                }
             }
-            let answer: Value =
-                response.json().await.with_context(|| format!("{url} is not a Watchbell host"))?;
-            Ok(Answer::Given(read(&url, answer)?))
+            match self.listen {
+                Some(address) => ask(&builder().build()?, &format!("http://{address}/{path}")).await,
+                None => Ok(Answer::Silent),
+            }
         })
     }
 
@@ -94,6 +102,22 @@ impl HostOrStore {
         };
         Sqlite::open_reader(path).map_err(|error| Failure::Store(error.into()))
     }
+}
+
+async fn ask<T: DeserializeOwned>(client: &reqwest::Client, url: &str) -> Result<Answer<T>, Failure> {
+    let Ok(response) = client.get(url).send().await else { return Ok(Answer::Silent) };
+    match response.status() {
+        status if status.is_success() => {}
+        reqwest::StatusCode::NOT_FOUND => return Ok(Answer::Missing),
+        reqwest::StatusCode::UNAUTHORIZED => {
+            return Err(Failure::Faults(anyhow!(
+                "{url} needs a token\n\nhint: ask on the host's own machine, where its socket needs none"
+            )));
+        }
+        status => return Err(Failure::Faults(anyhow!("{url} answers {status}"))),
+    }
+    let answer: Value = response.json().await.with_context(|| format!("{url} is not a Watchbell host"))?;
+    Ok(Answer::Given(read(url, answer)?))
 }
 
 /// What a host answered, if it is of this program's version of the read model.

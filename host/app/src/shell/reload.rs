@@ -59,6 +59,7 @@ impl Shell {
         for what in deployment.awaiting_restart(&self.deployment) {
             tracing::warn!("{what} has changed; restart the host to apply the change");
         }
+        self.access.send_replace(Arc::clone(&deployment.access));
         self.deployment = Arc::new(deployment);
         self.compare_clocks();
         if self.has_begun {

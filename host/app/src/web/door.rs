@@ -15,9 +15,12 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tower::Service;
+
+use super::access::Caller;
 
 /// How long a connection may take to send a request's head, and how long it may be idle between requests.
 const HEAD_MAX: Duration = Duration::from_secs(10);
@@ -26,7 +29,7 @@ const CONNECTION_MAX: Duration = Duration::from_secs(60);
 /// A request that a connection has begun by then gets this much longer: to send a body, or to read the answer.
 const LAST_ANSWER_MAX: Duration = Duration::from_secs(30);
 /// The pause after an error of the listener itself.
-const PAUSE: Duration = Duration::from_millis(100);
+pub(super) const PAUSE: Duration = Duration::from_millis(100);
 /// Bytes of a request's line and headers, together.
 const HEAD_BYTES_MAX: usize = 16 << 10;
 const HEADERS_MAX: usize = 64;
@@ -46,7 +49,7 @@ pub(super) async fn serve(door: Door, router: Router) -> Infallible {
             Ok(accepted) => accepted,
             Err(error) => {
                 let is_short = matches!(error.raw_os_error(), Some(EMFILE | ENFILE));
-                tracing::warn!(%error, "cannot accept a connection for health and metrics");
+                tracing::warn!(%error, "cannot accept a connection");
                 if is_short {
                     open.evict();
                     spare = None;
@@ -63,7 +66,10 @@ pub(super) async fn serve(door: Door, router: Router) -> Infallible {
         }
         // What was told to close does so at once; until then its descriptor is in use.
         let Ok(permit) = Arc::clone(&seats).acquire_owned().await else { continue };
-        tokio::spawn(attend(stream, router.clone(), open.enter(peer.ip(), permit)));
+        // Answers are written whole.
+        let _ = stream.set_nodelay(true);
+        let (address, router) = (peer.ip().to_canonical(), router.clone());
+        tokio::spawn(attend(stream, router, Caller::Network(address), open.enter(peer.ip(), permit)));
     }
 }
 
@@ -75,10 +81,13 @@ fn spare() -> Option<File> {
 }
 
 /// Serves one connection to its end.
-async fn attend(stream: TcpStream, router: Router, mut seat: Seat) {
-    // Answers are written whole.
-    let _ = stream.set_nodelay(true);
-    let service = Watched { router, seat: seat.mark() };
+pub(super) async fn attend(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: Router,
+    caller: Caller,
+    mut seat: Seat,
+) {
+    let service = Watched { router, caller, seat: seat.mark() };
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_MAX)
@@ -101,13 +110,13 @@ async fn attend(stream: TcpStream, router: Router, mut seat: Seat) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long a stranger may stay is a matter of real time")]
-async fn pass(span: Duration) {
+pub(super) async fn pass(span: Duration) {
     tokio::time::sleep(span).await;
 }
 
 /// The open connections.
 #[derive(Clone, Default)]
-struct Connections(Arc<Mutex<Open>>);
+pub(super) struct Connections(Arc<Mutex<Open>>);
 
 #[derive(Default)]
 struct Open {
@@ -126,7 +135,7 @@ struct Connection {
 }
 
 /// A place among the connections, given back when it is dropped.
-struct Seat {
+pub(super) struct Seat {
     open: Connections,
     number: u64,
     /// Ends when another connection takes the place.
@@ -147,7 +156,7 @@ impl Connections {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn enter(&self, peer: IpAddr, permit: OwnedSemaphorePermit) -> Seat {
+    pub(super) fn enter(&self, peer: IpAddr, permit: OwnedSemaphorePermit) -> Seat {
         let (evict, evicted) = oneshot::channel();
         let mut open = self.held();
         let number = open.next;
@@ -158,7 +167,7 @@ impl Connections {
 
     /// Closes the oldest connection that waits for a request, of the address that has most of them; if none waits, the
     /// oldest of all.
-    fn evict(&self) {
+    pub(super) fn evict(&self) {
         let mut open = self.held();
         let open = &mut open.by_number;
         let mut waiting: BTreeMap<IpAddr, (usize, u64)> = BTreeMap::new();
@@ -192,10 +201,11 @@ impl Mark {
     }
 }
 
-/// The router, which marks its connection while a request is answered.
+/// The router, which marks its connection while a request is answered and says where it comes from.
 #[derive(Clone)]
 struct Watched {
     router: Router,
+    caller: Caller,
     seat: Mark,
 }
 
@@ -209,7 +219,8 @@ impl Service<Request<Incoming>> for Watched {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.caller.clone());
         let (mut router, seat) = (self.router.clone(), self.seat.clone());
         seat.asking(true);
         Box::pin(async move {

@@ -6,6 +6,7 @@ use serde_json::Value;
 use watchbell_contract::{AlertText, Duration, Fault, TextFormat};
 use watchbell_pipeline::spec::DestinationName;
 
+use super::access::access;
 use super::doc::Doc;
 use super::endpoint::endpoint;
 use super::holds::holds;
@@ -108,6 +109,7 @@ pub(crate) fn environment(
         }
     });
     let holds = holds(doc, raw.maintenance, raw.inhibit, &raw.silences);
+    let access = access(doc, raw.access, home, options);
     let environment = Environment {
         name: options.environment.to_string(),
         clusters,
@@ -118,6 +120,8 @@ pub(crate) fn environment(
         plugins,
         listen,
         holds,
+        socket: raw.socket,
+        access,
         limits: doc.limits("/limits", &raw.limits),
         effective: doc.value.clone(),
         places: doc.spans.values(),
