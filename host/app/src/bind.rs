@@ -18,6 +18,7 @@ use watchbell_sandbox as sandbox;
 use watchbell_sandbox::{AlerterModule, Limits, Renderer, RuleModule};
 use watchbell_text::Wanted;
 
+use crate::acknowledge::Acknowledge;
 use crate::catalog::Catalog;
 use crate::credentials::{self, Refreshed};
 use crate::web::Access;
@@ -43,6 +44,8 @@ pub struct Deployment {
     pub socket: Option<PathBuf>,
     /// Who may ask and command the host.
     pub(crate) access: Arc<Access>,
+    /// How messages are acknowledged from outside; `None`: they are not.
+    pub(crate) acknowledge: Option<Arc<Acknowledge>>,
     pub(crate) rules: BTreeMap<RuleName, Arc<LiveRule>>,
     pub(crate) destinations: BTreeMap<DestinationName, Arc<Destination>>,
     pub(crate) texts: Renderer,
@@ -114,6 +117,7 @@ impl Deployment {
             listen: environment.listen,
             socket: environment.socket.clone(),
             access: Arc::new(access),
+            acknowledge: Acknowledge::of(environment)?.map(Arc::new),
             rules,
             destinations,
             texts: catalog.texts()?,
@@ -307,7 +311,7 @@ fn limits(of: RuleLimits) -> Limits {
     limits
 }
 
-fn reveal(secret: &SecretRef) -> Result<String> {
+pub(crate) fn reveal(secret: &SecretRef) -> Result<String> {
     Ok(credentials::reveal(secret)?.expose().to_owned())
 }
 

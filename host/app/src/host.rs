@@ -9,6 +9,7 @@ use watchbell_pipeline::record::{COMMAND_IDS_MAX, HostId};
 use watchbell_pipeline::{Config, Coordinator};
 use watchbell_store::{OpenError, Read, Sqlite, Store, StoreError, TakeoverError};
 
+use crate::acknowledge::Links;
 use crate::bind::Deployment;
 use crate::clock::Clock;
 use crate::commands::Commands;
@@ -17,7 +18,7 @@ use crate::observer::{self, Pulse};
 use crate::shell::{End, HostCommand, Parts, Reload, Shell};
 use crate::shrink_guard::{self, Shrunk};
 use crate::store_writer::StoreWriter;
-use crate::web::{self, Door, Failures, Socket, SocketFault, Sources};
+use crate::web::{self, Door, Failures, Outside, Socket, SocketFault, Sources};
 
 /// Everything that a host needs to start.
 pub struct Host {
@@ -106,6 +107,7 @@ pub async fn run(host: Host) -> Result<End, StartFault> {
         ..Config::new(id.clone())
     };
     let bundle = holdings.meta.bundle.clone();
+    let links = Links::new(holdings.meta.incarnation.clone(), host.deployment.acknowledge.clone());
     let coordinator = Coordinator::owning(config, clock.now(), holdings);
     let metrics = Arc::new(Metrics::new());
     let (events, inbox) = mpsc::unbounded_channel();
@@ -124,23 +126,26 @@ pub async fn run(host: Host) -> Result<End, StartFault> {
     if let Some(socket) = &socket {
         tracing::info!(socket = %socket.path().display(), "listening for commands");
     }
+    let store = Arc::new(Mutex::new(Box::new(reader) as Box<dyn Read>));
+    let outside = Outside::new(&links, clock, people.clone(), Arc::clone(&store));
     let sources = Sources {
         newest,
         pulse: Arc::clone(&pulse),
         metrics: Arc::clone(&metrics),
-        store: Arc::new(Mutex::new(Box::new(reader) as Box<dyn Read>)),
+        store: Arc::clone(&store),
         commands: people.clone(),
         access: accessed,
         failures: Arc::new(Failures::default()),
         is_loopback,
         clock,
     };
-    let web = tokio::spawn(web::serve(door, socket, sources));
+    let web = tokio::spawn(web::serve(door, socket, sources, outside));
     let shell = Shell::new(Parts {
         clock,
         coordinator,
         bundle,
         deployment: host.deployment,
+        links,
         store_writer,
         metrics,
         pulse,

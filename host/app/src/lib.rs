@@ -6,6 +6,7 @@ pub mod catalog; // the available modules
 mod credentials; // secrets, as they are on disk
 mod endpoint; // a destination's address and credentials
 pub mod bind; // resolves what a bundle names
+mod acknowledge; // how messages are acknowledged from outside
 mod kibana_link; // links to the documents behind a signal
 pub mod clock; // the one clock
 mod clocks; // compares it with the clusters' clocks

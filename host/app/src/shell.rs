@@ -18,6 +18,7 @@ use watchbell_pipeline::record::{BundleRef, Epoch, IntentId};
 use watchbell_pipeline::spec::{DestinationName, RuleName};
 use watchbell_view::{HostState, Update};
 
+use crate::acknowledge::Links;
 use crate::bind::{Deployment, LiveRule};
 use crate::clock::{Clock, DRIFT_MAX};
 use crate::clocks::{self, Clocks};
@@ -72,6 +73,7 @@ pub(crate) struct Parts {
     /// The bundle in the store.
     pub(crate) bundle: Option<BundleRef>,
     pub(crate) deployment: Deployment,
+    pub(crate) links: Links,
     pub(crate) store_writer: StoreWriter,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) pulse: Arc<Pulse>,
@@ -96,6 +98,7 @@ pub(crate) struct Shell {
     pub(crate) clock: Clock,
     pub(crate) coordinator: Coordinator,
     pub(crate) deployment: Arc<Deployment>,
+    pub(crate) links: Links,
     pub(crate) store_writer: StoreWriter,
     texts: Texts,
     pub(crate) metrics: Arc<Metrics>,
@@ -145,6 +148,7 @@ impl Shell {
             coordinator,
             bundle,
             deployment,
+            links,
             store_writer,
             metrics,
             pulse,
@@ -167,6 +171,7 @@ impl Shell {
             clock,
             coordinator,
             deployment: Arc::new(deployment),
+            links,
             store_writer,
             texts,
             metrics,
@@ -361,9 +366,10 @@ impl Shell {
         &mut self,
         (id, epoch): (IntentId, Epoch),
         name: DestinationName,
-        intent: watchbell_contract::Intent,
+        mut intent: watchbell_contract::Intent,
     ) {
         self.under_way += 1;
+        intent.acknowledge_link = self.links.link(&intent, &name, self.clock.now());
         let events = self.events.clone();
         let metrics = Arc::clone(&self.metrics);
         let destination = self.deployment.destinations.get(&name).cloned();

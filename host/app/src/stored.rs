@@ -9,7 +9,12 @@ use watchbell_view::{Explanation, History, RuleView, SHOWN_MAX, Source, Status, 
 
 /// The newest records of `rule`.
 pub(crate) fn history(reader: &dyn Read, rule: &RuleName) -> Result<History, StoreError> {
-    let episodes = EpisodeFilter { open: false, rule: Some(rule.clone()), rows_max: SHOWN_MAX };
+    let episodes = EpisodeFilter {
+        open: false,
+        rule: Some(rule.clone()),
+        rows_max: SHOWN_MAX,
+        ..EpisodeFilter::default()
+    };
     let intents = IntentFilter { rule: Some(rule.clone()), rows_max: SHOWN_MAX, ..IntentFilter::default() };
     Ok(History {
         episodes: reader.episodes(&episodes)?,

@@ -5,6 +5,7 @@ mod answers; // what is said instead of an answer
 mod failures; // wrong tokens, counted
 mod access; // who asks, and what they may
 pub(crate) mod api; // what is open, and commands
+mod acknowledge; // acknowledging from a message
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +34,7 @@ use crate::stored::{self, About};
 use access::{Identity, Need, guard};
 
 pub(crate) use access::Access;
+pub(crate) use acknowledge::Outside;
 pub(crate) use answers::Problem;
 pub(crate) use door::Door;
 pub(crate) use failures::Failures;
@@ -59,7 +61,7 @@ pub(crate) struct Sources {
 }
 
 /// Serves until the task is aborted.
-pub(crate) async fn serve(door: Option<Door>, socket: Option<Socket>, sources: Sources) {
+pub(crate) async fn serve(door: Option<Door>, socket: Option<Socket>, sources: Sources, outside: Outside) {
     let needs = |need: Need| from_fn_with_state((sources.clone(), need), guard);
     let views = Router::new()
         .route("/status", get(status))
@@ -72,6 +74,7 @@ pub(crate) async fn serve(door: Option<Door>, socket: Option<Socket>, sources: S
         .merge(views)
         .nest("/api/v1", api::routes(&sources))
         .with_state(sources)
+        .merge(acknowledge::router(outside))
         .layer(map_response(guarded));
     let network = async {
         if let Some(door) = door {

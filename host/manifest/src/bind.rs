@@ -10,6 +10,7 @@ mod rule; // a manifest → a bound rule
 mod refs; // what an environment refers to
 mod endpoint; // where a destination's messages go
 mod access; // who may ask and command the host
+mod acknowledge; // how messages are acknowledged
 mod holds; // what an environment holds back
 mod environment; // an environment → where rules run
 mod digest; // the digest of a value

@@ -28,6 +28,8 @@ pub struct Environment {
     pub plugins: Option<PluginPolicy>,
     /// The address to serve health, metrics and status on; `None`: they are not served.
     pub listen: Option<SocketAddr>,
+    /// How messages are acknowledged from outside; `None`: they are not.
+    pub acknowledge: Option<AcknowledgeSpec>,
     /// Maintenance windows, what mutes what, and how long a silence may last.
     pub holds: HoldsSpec,
     /// The Unix socket for commands, relative to the working directory; `None`: beside the store.
@@ -65,6 +67,15 @@ pub struct ClusterSpec {
     pub allow: BTreeSet<Grant>,
     /// The URL of Kibana or OpenSearch Dashboards, for links.
     pub kibana: Option<String>,
+}
+
+/// Where messages are acknowledged, and what signs the permission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AcknowledgeSpec {
+    /// `http` or `https`, without credentials, query and final slash.
+    pub public_url: String,
+    /// Newest first; never empty.
+    pub keys: Vec<SecretRef>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -117,10 +128,12 @@ pub struct DestinationSpec {
     pub shown: Vec<Shown>,
     /// Where and how it receives messages.
     pub endpoint: Endpoint,
+    /// With which the product signs what it sends to the host.
+    pub signing_secret: Option<SecretRef>,
 }
 
 impl Environment {
-    /// Every secret that is referenced, with its path: `clusters.main.auth`, `destinations.ops-chat.url`.
+    /// Every secret that is referenced, with its path: `clusters.main.auth`, `destinations.ops-chat.url`, `ack_keys[0]`.
     pub fn secrets(&self) -> Vec<(String, &SecretRef)> {
         let mut found = Vec::new();
         for (name, cluster) in &self.clusters {
@@ -139,10 +152,14 @@ impl Environment {
             found.extend(
                 secrets.into_iter().map(|(key, secret)| (format!("destinations.{name}.{key}"), secret)),
             );
+            let signing = destination.signing_secret.iter();
+            found.extend(signing.map(|secret| (format!("destinations.{name}.signing_secret"), secret)));
         }
         for token in &self.access.tokens {
             found.push((format!("access.tokens.{}", token.name), &token.secret));
         }
+        let keys = self.acknowledge.iter().flat_map(|acknowledge| &acknowledge.keys).enumerate();
+        found.extend(keys.map(|(at, secret)| (format!("ack_keys[{at}]"), secret)));
         found
     }
 

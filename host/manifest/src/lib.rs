@@ -31,7 +31,8 @@ pub use bundle::{BoundRule, Bundle, TargetSpec};
 pub use calendar::with_day;
 pub use endpoint::{Auth, Endpoint, EndpointKind, Grants, HttpEndpoint, MailEndpoint, MailGrants, MailTls};
 pub use environment::{
-    ClientCertificate, ClusterAuth, ClusterSpec, DestinationSpec, Environment, PluginPolicy, StoreSpec,
+    AcknowledgeSpec, ClientCertificate, ClusterAuth, ClusterSpec, DestinationSpec, Environment, PluginPolicy,
+    StoreSpec,
 };
 /// A name and an address, as mails have them.
 pub use lettre::message::Mailbox;

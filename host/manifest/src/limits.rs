@@ -41,3 +41,5 @@ pub(crate) const SECRET_BYTES_MAX: u64 = 64 * 1024;
 pub(crate) const SECRET_WAIT_MAX: std::time::Duration = std::time::Duration::from_secs(10);
 /// Recipients of a mail: as many as every server must accept (RFC 5321, 4.5.3.1.8).
 pub(crate) const RECIPIENTS_MAX: usize = 100;
+/// The least bytes of a key that signs links, as `watchbell_links` has it.
+pub(crate) const ACK_KEY_BYTES_MIN: usize = 32;

@@ -172,6 +172,9 @@ pub(crate) struct Environment {
     pub(crate) listen: Option<String>,
     pub(crate) socket: Option<PathBuf>,
     pub(crate) access: Option<Access>,
+    pub(crate) public_url: Option<String>,
+    #[serde(default)]
+    pub(crate) ack_keys: Vec<Secret>,
     #[serde(default)]
     pub(crate) maintenance: BTreeMap<String, Maintenance>,
     #[serde(default)]
@@ -299,6 +302,7 @@ pub(crate) struct Destination {
     pub(crate) product: String,
     pub(crate) params: Option<Value>,
     pub(crate) text: Option<TextForm>,
+    pub(crate) signing_secret: Option<Secret>,
     #[serde(default)]
     pub(crate) retry: Retry,
     pub(crate) concurrency: Option<usize>,

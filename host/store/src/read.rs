@@ -1,6 +1,6 @@
 //! What a store reports to people and programs that want to know what is going on.
 use watchbell_pipeline::record::{
-    CommandRecord, Delivery, EpisodeRecord, Epoch, GapRecord, HostId, IntentRecord, Level, Owned,
+    CommandRecord, Delivery, EpisodeId, EpisodeRecord, Epoch, GapRecord, HostId, IntentRecord, Level, Owned,
     PartitionId, PauseRecord, Phase, RuleRecord, SilenceRecord, StoreMeta,
 };
 use watchbell_pipeline::spec::{DestinationName, RuleName};
@@ -69,6 +69,7 @@ pub struct EpisodeFilter {
     /// Only those that are not resolved.
     pub open: bool,
     pub rule: Option<RuleName>,
+    pub id: Option<EpisodeId>,
     pub rows_max: u32,
 }
 
@@ -93,7 +94,7 @@ pub enum IntentPhase {
 
 impl Default for EpisodeFilter {
     fn default() -> Self {
-        Self { open: true, rule: None, rows_max: 1_000 }
+        Self { open: true, rule: None, id: None, rows_max: 1_000 }
     }
 }
 
@@ -106,7 +107,9 @@ impl Default for IntentFilter {
 impl EpisodeFilter {
     pub(crate) fn takes(&self, episode: &EpisodeRecord) -> bool {
         let is_open = !matches!(episode.phase, Phase::Resolved { .. });
-        (is_open || !self.open) && self.rule.as_ref().is_none_or(|rule| *rule == episode.rule)
+        (is_open || !self.open)
+            && self.rule.as_ref().is_none_or(|rule| *rule == episode.rule)
+            && self.id.as_ref().is_none_or(|id| *id == episode.id)
     }
 }
 

@@ -60,6 +60,7 @@ impl Shell {
             tracing::warn!("{what} has changed; restart the host to apply the change");
         }
         self.access.send_replace(Arc::clone(&deployment.access));
+        self.links.replace(deployment.acknowledge.clone());
         self.deployment = Arc::new(deployment);
         self.compare_clocks();
         if self.has_begun {

@@ -7,6 +7,7 @@ use watchbell_contract::{AlertText, Duration, Fault, TextFormat};
 use watchbell_pipeline::spec::DestinationName;
 
 use super::access::access;
+use super::acknowledge::{acknowledge, signing_secret};
 use super::doc::Doc;
 use super::endpoint::endpoint;
 use super::holds::holds;
@@ -30,7 +31,7 @@ pub(crate) fn environment(
     options: &Options<'_>,
     modules: &dyn Modules,
 ) -> Option<Environment> {
-    let before = doc.faults.len();
+    let before = doc.errors();
     let raw: raw::Environment = doc.read(crate::schema::environment())?;
     let mut clusters = BTreeMap::new();
     for (name, cluster) in raw.clusters {
@@ -108,6 +109,7 @@ pub(crate) fn environment(
             None
         }
     });
+    let acknowledge = acknowledge(doc, raw.public_url, raw.ack_keys, home, options);
     let holds = holds(doc, raw.maintenance, raw.inhibit, &raw.silences);
     let access = access(doc, raw.access, home, options);
     let environment = Environment {
@@ -119,6 +121,7 @@ pub(crate) fn environment(
         destinations,
         plugins,
         listen,
+        acknowledge,
         holds,
         socket: raw.socket,
         access,
@@ -126,7 +129,7 @@ pub(crate) fn environment(
         effective: doc.value.clone(),
         places: doc.spans.values(),
     };
-    (doc.faults.len() == before).then_some(environment)
+    (doc.errors() == before).then_some(environment)
 }
 
 fn bare<'a>(text: &'a str, before: &str) -> &'a str {
@@ -160,6 +163,7 @@ fn bind_destination(
                 .push(doc),
         }
     }
+    let signing_secret = signing_secret(doc, &at, raw.signing_secret, home, options);
     let endpoint = endpoint(doc, &at, product.kind, raw.endpoint, home, options)?;
     let shown = shown_by_params(doc, &format!("{at}/params"), &params);
     let retry = |doc: &mut Doc<'_>, below: &str, span, default| {
@@ -178,6 +182,7 @@ fn bind_destination(
         params,
         shown,
         endpoint,
+        signing_secret,
     })
 }
 

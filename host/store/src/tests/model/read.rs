@@ -1,3 +1,4 @@
+use watchbell_pipeline::record::EpisodeId;
 use watchbell_pipeline::spec::RuleName;
 
 use crate::{EpisodeFilter, IntentFilter, IntentPhase, Read};
@@ -8,7 +9,9 @@ pub(super) fn read_all(reader: &dyn Read) -> impl PartialEq + std::fmt::Debug + 
     let filters = [
         EpisodeFilter::default(),
         EpisodeFilter { open: false, ..EpisodeFilter::default() },
-        EpisodeFilter { open: false, rule: Some(name.clone()), rows_max: 2 },
+        EpisodeFilter { open: false, rule: Some(name.clone()), rows_max: 2, ..EpisodeFilter::default() },
+        EpisodeFilter { id: Some(EpisodeId("1".to_owned())), ..EpisodeFilter::default() },
+        EpisodeFilter { open: false, id: Some(EpisodeId("2".to_owned())), ..EpisodeFilter::default() },
     ];
     let phases = [None, Some(IntentPhase::Open), Some(IntentPhase::Delivered), Some(IntentPhase::Dead)];
     let intents = |phase| {
