@@ -70,6 +70,12 @@ pub(crate) enum Command {
         #[arg(long)]
         keep: bool,
     },
+    /// Plant faults in the notifier, one after the other; its tests must notice each
+    Mutations {
+        /// Only the mutation with this number
+        #[arg(long, value_name = "N")]
+        only: Option<usize>,
+    },
     /// Run the benchmarks: all but `scale` and `elastalert`, or one of parse, rows, rules, sandbox, texts, tests,
     /// node, host, scale, elastalert
     #[command(disable_help_flag = true)]

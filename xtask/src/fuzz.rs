@@ -19,8 +19,9 @@ use crate::terminal::{green, red};
 use outcome::Outcome;
 
 /// As `TARGETS` of `fuzz/targets`: a test of that crate compares them with the binaries.
-pub(crate) const TARGETS: [&str; 8] =
-    ["manifest", "lucene", "hits", "buckets", "importer", "registry", "node", "discover"];
+pub(crate) const TARGETS: [&str; 10] = [
+    "manifest", "lucene", "hits", "buckets", "importer", "registry", "node", "discover", "texts", "searches",
+];
 
 /// The memory of a fuzzer with its corpus.
 const MEMORY_MIB: u32 = 2_048;

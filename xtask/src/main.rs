@@ -19,6 +19,7 @@ mod servers; // real servers, for tests and benchmarks
 mod nodes; // nodes of clusters that tests start themselves
 mod test_report; // what the output of tests says
 mod suite; // every check there is
+mod mutations; // faults that tests must notice
 mod fuzz; // inputs that nobody thought of
 mod programs; // the demo, the benchmarks, the servers, the installed host
 
@@ -62,6 +63,7 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Fuzz { targets, minutes, json, keep } => {
             fuzz::run(&cache, &fuzz::Options { targets, minutes, json, keep })
         }
+        Command::Mutations { only } => mutations::run(&cache, only),
         Command::Plugins => {
             programs::build_plugins(&cache, &programs::prepare(&cache)?)?;
             Ok(ExitCode::SUCCESS)

@@ -11,6 +11,8 @@ mod importer; // an ElastAlert folder
 mod registry; // what registries answer
 mod node; // requests to the embedded node
 mod discover; // links into Kibana
+mod texts; // templates and what they show
+mod searches; // what a rule may ask
 
 pub use answers::{buckets, hits};
 pub use discover::discover;
@@ -19,12 +21,14 @@ pub use lucene::lucene;
 pub use manifest::manifest;
 pub use node::node;
 pub use registry::registry;
+pub use searches::searches;
+pub use texts::texts;
 
 /// A target: its name and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 10] = [
     ("manifest", manifest),
     ("lucene", lucene),
     ("hits", hits),
@@ -33,4 +37,6 @@ pub const TARGETS: [Target; 8] = [
     ("registry", registry),
     ("node", node),
     ("discover", discover),
+    ("texts", texts),
+    ("searches", searches),
 ];

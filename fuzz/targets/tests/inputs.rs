@@ -62,7 +62,7 @@ macro_rules! inputs {
     };
 }
 
-inputs! { manifest lucene hits buckets importer registry node discover }
+inputs! { manifest lucene hits buckets importer registry node discover texts searches }
 
 #[test]
 fn the_corpus_stays_small() {

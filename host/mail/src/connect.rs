@@ -8,6 +8,9 @@ use watchbell_outside::private;
 use crate::mail::Failure;
 use crate::server::{Inner, MailTls};
 
+/// For one address: a server may have others, and one that swallows packets must not use up the whole time.
+const ADDRESS_MAX: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// A connection, encrypted or not.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
@@ -28,9 +31,10 @@ pub(crate) async fn connect(to: &Inner) -> Result<TcpStream, Failure> {
             denied = Some(why);
             continue;
         }
-        match TcpStream::connect(address).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = Some(error),
+        match tokio::time::timeout(ADDRESS_MAX, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => last = Some(error),
+            Err(_) => last = Some(std::io::ErrorKind::TimedOut.into()),
         }
     }
     Err(match (last, denied) {

@@ -236,7 +236,13 @@ impl<'a> Session<'a> {
             }
             Ended::Answered(answer) => {
                 let why = format!("`{host}` answered {step} with {}", self.shown(&answer));
-                if answer.code >= 500 { Failure::Refused(why) } else { Failure::Unavailable(why) }
+                // Before it heard of the mail, a server speaks of itself.
+                let is_of_mail = !matches!(step, "the connection" | "EHLO" | "STARTTLS");
+                if answer.code >= 500 && is_of_mail {
+                    Failure::Refused(why)
+                } else {
+                    Failure::Unavailable(why)
+                }
             }
         }
     }

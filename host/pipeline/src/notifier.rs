@@ -237,8 +237,8 @@ impl Notifier {
     }
 
     /// Whether the next commit has anything to claim.
-    pub(crate) fn has_claims(&self) -> bool {
-        self.decider.has_claims()
+    pub(crate) fn has_claims(&self, now: Timestamp) -> bool {
+        self.decider.has_claims(now)
     }
 
     /// Messages that are queued or being delivered.
@@ -267,6 +267,11 @@ impl Notifier {
     ) -> T {
         let Self { incarnation, decider, draft, .. } = self;
         let Context { now, config, actions } = context;
-        decide(decider, &mut decider::Context { now, config, incarnation, draft, actions })
+        let mut context = decider::Context { now, config, incarnation, draft, actions };
+        let done = decide(decider, &mut context);
+        while std::mem::take(&mut decider.is_stale) {
+            decider.judge_anew(&mut context);
+        }
+        done
     }
 }

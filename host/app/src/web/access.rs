@@ -19,6 +19,9 @@ use super::answers::refusal;
 /// A shorter secret can be guessed.
 const SECRET_CHARS_MIN: usize = 16;
 
+/// What proxies add: whoever asks is not on this machine then.
+const FORWARDED: [&str; 4] = ["forwarded", "via", "x-forwarded-for", "x-real-ip"];
+
 /// `access:` with its secrets, and the rules that it speaks of; replaced with each bundle.
 pub(crate) struct Access {
     tokens: Vec<Token>,
@@ -197,12 +200,16 @@ fn admit(sources: &Sources, need: Need, request: &Request) -> Result<Identity, R
         None => return Err(refusal(StatusCode::FORBIDDEN, "unknown caller".into())),
     };
     let secret = bearer(headers);
+    // A proxy on this machine asks for somebody who is elsewhere.
+    let is_local = sources.is_loopback
+        && !access.trust_proxy_tls
+        && !FORWARDED.iter().any(|name| headers.contains_key(*name));
     match need {
-        Need::Open(path) if sources.is_loopback || access.open.contains(&path) => {
+        Need::Open(path) if is_local || access.open.contains(&path) => {
             return Ok(Identity::nobody());
         }
         // A page of another site may have its name lead to this machine; its requests still carry that name.
-        Need::View if sources.is_loopback && secret.is_none() && names_this_machine(headers) => {
+        Need::View if is_local && secret.is_none() && names_this_machine(headers) => {
             return Ok(Identity::nobody());
         }
         Need::Command if !sources.is_loopback && !access.trust_proxy_tls => {

@@ -185,7 +185,8 @@ async fn dead_letters(
         let mut found = store.intents(&filter)?;
         let mut more = found.len() == READ_MAX as usize;
         found.retain(|intent| {
-            identity.may_see(intent.message.owner.as_deref())
+            !intent.is_dropped()
+                && identity.may_see(intent.message.owner.as_deref())
                 && wanted.id.as_ref().is_none_or(|id| intent.id.0.starts_with(id.as_str()))
         });
         more |= found.len() > SHOWN_MAX;
@@ -207,14 +208,20 @@ async fn dead_letters(
 async fn silences(State(sources): State<Sources>, Extension(identity): Extension<Identity>) -> Response {
     let access = sources.access.borrow().clone();
     let now = sources.clock.now();
-    let read = move |store: &dyn Read| {
+    let read = |store: &dyn Read| {
         let open = EpisodeFilter { rows_max: READ_MAX, ..EpisodeFilter::default() };
-        let open = store.episodes(&open)?;
+        Ok((store.episodes(&open)?, store.silences()?, store.pause()?))
+    };
+    let (open, mut found, pause) = match stored(&sources, read).await {
+        Ok(read) => read,
+        Err(answer) => return answer,
+    };
+    // Thousands of comparisons, while others ask the store.
+    let counted = tokio::task::spawn_blocking(move || {
         let is_shown = |silence: &SilenceRecord| {
             silence.spec.until > now
                 && identity.owner.as_deref().is_none_or(|owner| names_owner(&silence.spec, owner))
         };
-        let mut found = store.silences()?;
         found.retain(is_shown);
         found.sort_by_key(|silence| silence.spec.until);
         let shown = |silence: &SilenceRecord| {
@@ -239,8 +246,8 @@ async fn silences(State(sources): State<Sources>, Extension(identity): Extension
                 open_episodes: open.iter().filter(is_held).count(),
             }
         };
-        let pause = store.pause()?.filter(|pause| pause.until > now);
-        Ok(Silences {
+        let pause = pause.filter(|pause| pause.until > now);
+        Silences {
             version: VERSION,
             at: Time(now),
             silences: found.iter().map(shown).collect(),
@@ -250,11 +257,11 @@ async fn silences(State(sources): State<Sources>, Extension(identity): Extension
                 reason: pause.reason,
                 by: pause.by,
             }),
-        })
-    };
-    match stored(&sources, read).await {
+        }
+    });
+    match counted.await {
         Ok(silences) => Json(silences).into_response(),
-        Err(answer) => answer,
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 
@@ -352,8 +359,8 @@ fn is_own_episode(
     access: &Access,
     owner: &str,
 ) -> Result<bool, StoreError> {
-    let open = EpisodeFilter { rows_max: u32::MAX, ..EpisodeFilter::default() };
-    let found = store.episodes(&open)?.into_iter().find(|episode| episode.id == *id);
+    let one = EpisodeFilter { id: Some(id.clone()), ..EpisodeFilter::default() };
+    let found = store.episodes(&one)?.into_iter().next();
     Ok(found.is_some_and(|episode| access.owner(&episode.rule) == Some(owner)))
 }
 

@@ -3,7 +3,7 @@ use watchbell_contract::Timestamp;
 use crate::action::{Action, Note};
 use crate::digest;
 use crate::input::Persisted;
-use crate::notifier::{self, Notifier, Taken};
+use crate::notifier::{self, Taken};
 use crate::record::{Commit, Epoch, Loss, Nonce, Owned, PartitionCommit};
 
 use super::Coordinator;
@@ -15,7 +15,7 @@ impl Coordinator {
         // A message is sent only after its claim is written.
         let claims = || {
             let notifier = self.notifier.as_ref().filter(|_| !self.draining);
-            notifier.is_some_and(Notifier::has_claims)
+            notifier.is_some_and(|notifier| notifier.has_claims(self.now))
         };
         let owed_at = (self.is_owed() || claims()).then_some(self.now);
         self.writer.due(owed_at, self.config.commit_interval)

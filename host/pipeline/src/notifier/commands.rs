@@ -148,15 +148,11 @@ impl Decider {
     fn put(&mut self, episode: EpisodeRecord, context: &mut Context<'_>) {
         let (rule, labels): (RuleName, _) = (episode.rule.clone(), episode.labels.clone());
         context.draft.episode(&episode);
-        let mut is_changed = false;
         if let Some(known) = self.rules.get_mut(&rule) {
-            is_changed = note_source(&mut self.standing, &known.spec, &episode);
+            self.is_stale |= note_source(&mut self.standing, &known.spec, &episode);
             known.open.insert(labels.clone(), episode);
         }
         self.set_timer(&rule, &labels, context.now);
-        if is_changed {
-            self.judge_anew(context);
-        }
     }
 
     fn open_episode(&mut self, id: &EpisodeId) -> Result<&mut EpisodeRecord, String> {

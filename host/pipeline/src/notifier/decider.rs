@@ -51,6 +51,8 @@ pub(super) struct Decider {
     pub(super) backlog: Backlog,
     pub(super) templates: Templates,
     pub(super) standing: Standing,
+    /// What mutes others has changed: episodes are judged anew once whatever is under way has ended.
+    pub(super) is_stale: bool,
     pub(super) log: CommandLog,
 }
 
@@ -93,6 +95,10 @@ impl Known {
     /// No partition evaluates the rule any more.
     fn is_over(&self, now: Timestamp) -> bool {
         self.gone_since.is_some_and(|since| now.since(since) > GONE_KEPT) && self.open.is_empty()
+    }
+
+    pub(super) fn is_gone(&self) -> bool {
+        self.gone_since.is_some()
     }
 
     pub(super) fn clock<'a>(&self, standing: &'a Standing, now: Timestamp) -> Clock<'a> {
@@ -169,7 +175,7 @@ impl Decider {
         for spec in rules.iter().filter(|spec| spec.enabled) {
             self.take_rule(spec, context);
         }
-        self.judge_anew(context);
+        self.follow_standing(context);
     }
 
     /// Which of a rule's open episodes mute others.
@@ -266,8 +272,8 @@ impl Decider {
     }
 
     /// Whether the next commit has anything to claim.
-    pub(super) fn has_claims(&self) -> bool {
-        self.outbox.has_claims()
+    pub(super) fn has_claims(&self, now: Timestamp) -> bool {
+        self.standing.pause(now).is_none() && self.outbox.has_claims()
     }
 
     /// Messages that are queued or being delivered.

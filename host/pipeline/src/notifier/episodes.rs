@@ -114,9 +114,7 @@ impl Decider {
         episode.phase = Phase::Resolved { at: context.now, why };
         let is_changed = spec.is_some_and(|spec| note_source(&mut self.standing, spec, &episode));
         self.announce_end(spec, episode, was_active, context);
-        if is_changed {
-            self.judge_anew(context);
-        }
+        self.is_stale |= is_changed;
     }
 
     /// Sends what is due for an open episode, stores the episode, and sets its timer. `grew` is its severity, if it is an
@@ -148,7 +146,7 @@ impl Decider {
             let verdict = escalation::on_time(&mut episode, &spec, clock);
             self.carry_out(spec.owner.clone(), &mut episode, verdict, context);
         }
-        let is_source_changed = note_source(&mut self.standing, &spec, &episode);
+        self.is_stale |= note_source(&mut self.standing, &spec, &episode);
         context.draft.episode(&episode);
         if let Some(known) = self.rules.get_mut(name) {
             known.open.insert(labels.to_vec(), episode);
@@ -157,15 +155,13 @@ impl Decider {
             self.follow_rule(name, context);
         }
         self.set_timer(name, labels, context.now);
-        if is_source_changed {
-            self.judge_anew(context);
-        }
     }
 
     /// What stands has changed: judges the episodes anew for which that makes a difference.
     pub(super) fn judge_anew(&mut self, context: &mut Context<'_>) {
         let Self { rules, standing, .. } = self;
-        let changed = rules.values().flat_map(|known| {
+        // What is found of a rule that is gone ends soon, and nothing of it begins.
+        let changed = rules.values().filter(|known| !known.is_gone()).flat_map(|known| {
             known.open.values().filter_map(|episode| {
                 let runs = matches!(episode.phase, Phase::Active | Phase::Acknowledged { .. });
                 let stands = hold::stands(known.of(episode, standing, context.now));

@@ -36,7 +36,7 @@ pub(crate) struct Clock<'a> {
     pub(crate) standing: &'a Standing,
 }
 
-/// A step that an edit inserted into the past does not fire for episodes older than this.
+/// A step that an edit inserted into the past does not fire for episodes whose clock is beyond this.
 const EDIT_AGE_MAX: Duration = Duration::from_hours(24);
 
 /// What is due for an open episode. Marks the due steps as done. Call `clock::follow` first.
@@ -161,7 +161,7 @@ fn step_added(of: Of<'_>, now: Timestamp) -> Verdict {
     if episode.phase != Phase::Active {
         return Verdict::Hold(refusal(of, *last));
     }
-    if now.since(episode.opened_at) >= EDIT_AGE_MAX {
+    if clock::elapsed(episode, now) >= EDIT_AGE_MAX {
         return Verdict::Hold(HoldReason::TooOld { step: *last as u32 });
     }
     for step in new.iter().rev().filter(|step| eligible(of, **step)) {
@@ -249,10 +249,11 @@ pub(crate) fn on_end(
         && !rule_ended
         && episode.ordinal == 0
         && let Some(spec) = spec
-        // `for` no longer holds an episode that has ended. A pause holds the message, not the decision.
+        // `for` no longer holds an episode that has ended, and no source can mute it any more. A pause holds the
+        // message, not the decision.
         && let of = (Of { spec, episode, clock: Clock { judged: clock.now, ..clock } })
         && let due = due_steps(episode, &spec.alert.steps, clock.now)
-        && let Some((step, to)) = latest(of, due, |hold| matches!(hold, HoldReason::Paused { .. }))
+        && let Some((step, to)) = latest(of, due, |hold| matches!(hold, HoldReason::Paused { .. } | HoldReason::InhibitWait { .. }))
     {
         return Verdict::Send { cause: Cause::Was, to, step: Some(step), reason: SendReason::CameAndWent };
     }

@@ -5,12 +5,13 @@ use watchbell_contract::{Cause, Severity};
 
 use crate::digest;
 use crate::message::{Message, Wording};
+use crate::reason::HoldReason;
 use crate::record::{EpisodeRecord, LastSignal, Phase};
 use crate::spec::{AlertSpec, DestinationName, RuleName, RuleSpec};
 
 use super::decider::{Context, Decider};
 use super::escalation::{self, Clock, Verdict};
-use super::hold::Of;
+use super::hold::{self, Of, What};
 
 /// Lines of a summary; the rest are counted.
 const LINES_MAX: usize = 20;
@@ -50,6 +51,21 @@ impl Decider {
             };
             let before = RuleSpec { alert: before, ..RuleSpec::clone(&spec) };
             let clock = Clock { judged, now: context.now, standing: &self.standing };
+            match hold::first(&What::Opening(Of { spec: &spec, episode: &episode, clock })) {
+                // Nothing was judged yet: it takes the steps in force.
+                Some(HoldReason::InhibitWait { .. }) => {
+                    episode.steps.clone_from(&steps);
+                    episode.repeat = alert.repeat_after(episode.progress.repeats);
+                    context.draft.episode(&episode);
+                    if let Some(known) = self.rules.get_mut(name) {
+                        known.open.insert(episode.labels.clone(), episode);
+                    }
+                    continue;
+                }
+                // The edited bundle itself may hold it.
+                Some(reason) if reason.stands().is_some() => continue,
+                _ => {}
+            }
             // What is due anyway, for example under the steps that were in force while the host was down.
             if let due @ Verdict::Send { .. } = escalation::on_time(&mut episode, &before, clock) {
                 self.carry_out(spec.owner.clone(), &mut episode, due, context);

@@ -8,4 +8,5 @@ mod deliveries; // what receivers answered goes with later messages and attempts
 mod story; // a random story of one alert
 mod oracle; // who hears what of it
 mod stories; // the coordinator against the oracle
+mod escalating; // one alert from chat to text message to its end
 mod floods; // more keys, events and messages than a rule may have

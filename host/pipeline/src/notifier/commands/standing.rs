@@ -30,8 +30,11 @@ impl Decider {
         if spec.until <= spec.from.max(at) {
             return Err(format!("it would end at {}, before it holds anything", spec.until));
         }
-        if spec.until.since(spec.from.max(at)) > max {
-            return Err(format!("it would last longer than {max}, the most that the environment allows"));
+        if spec.until.since(at) > max {
+            return Err(format!("it would end later than in {max}, the most that the environment allows"));
+        }
+        if self.standing.silences().any(|known| known.id == id) {
+            return Err("there is a silence with this id already".into());
         }
         if self.standing.silences().count() >= SILENCES_MAX {
             return Err(format!("there are {SILENCES_MAX} silences already: end some first"));
@@ -81,6 +84,7 @@ impl Decider {
             return Err("nothing is paused".into());
         }
         context.draft.pause(None);
+        self.outbox.grant_all();
         self.judge_anew(context);
         Ok(())
     }
@@ -91,6 +95,7 @@ impl Decider {
         over.into_iter().for_each(|id| context.draft.end_silence(id));
         if is_pause_over {
             context.draft.pause(None);
+            self.outbox.grant_all();
         }
         self.judge_anew(context);
     }

@@ -2,8 +2,10 @@ use watchbell_contract::{Duration, Severity};
 
 use crate::active::{Active, Outside, Written};
 use crate::fixtures::{self, episode, step};
-use crate::record::Phase;
-use crate::spec::AlertSpec;
+use crate::maintenance::{HoldsSpec, Inhibition, Maintenance, Span};
+use crate::matcher::Matcher;
+use crate::record::{EpisodeId, PauseRecord, Phase, SilenceId, SilenceRecord, SilenceSpec};
+use crate::spec::{AlertSpec, RuleName};
 
 use super::super::standing::Standing;
 use super::*;
@@ -97,4 +99,88 @@ fn an_event_is_held_by_the_hours_alone() {
     };
     assert_eq!(all(&event(Timestamp(0))), [HoldReason::Inactive { until }]);
     assert_eq!(all(&event(Timestamp(9 * 3_600_000))), []);
+}
+
+/// The names of the holds, in the order of `HOLDS`, as `held_by` makes each of them apply to the last step.
+const NAMES: [&str; 10] = [
+    "pending",
+    "inactive",
+    "resolved_by_hand",
+    "paused",
+    "silenced",
+    "maintenance",
+    "inhibited",
+    "below_severity",
+    "acknowledged",
+    "step_hours",
+];
+
+/// Those that no episode can have together: each is a phase of its own.
+fn is_possible(one: &str, other: &str) -> bool {
+    let phase = |name: &str| match name {
+        "pending" | "inactive" => 1,
+        "resolved_by_hand" => 2,
+        "acknowledged" => 3,
+        _ => 0,
+    };
+    let phases = (phase(one), phase(other));
+    phases.0 == phases.1 || phases.0 == 0 || phases.1 == 0
+}
+
+/// What holds the last step if all of `reasons` apply, in order.
+fn held_by(reasons: &[&str]) -> Vec<&'static str> {
+    let is = |name: &str| reasons.contains(&name);
+    let mut spec = spec();
+    let mut episode = episode(&spec.alert.steps);
+    let (since, until) = (Timestamp(-1), Timestamp(1));
+    let (pause, mut silences) = (PauseRecord { since, until, reason: "r".into(), by: "ann".into() }, vec![]);
+    let matchers = vec![Matcher::parse("rule=rule").unwrap()];
+    let mut holds = HoldsSpec::default();
+    if is("pending") || is("inactive") {
+        episode.phase = Phase::Pending;
+        spec.alert.hold = if is("pending") { MINUTE } else { Duration::ZERO };
+    }
+    spec.active = if is("inactive") { hours() } else { None };
+    if is("resolved_by_hand") {
+        episode.phase = Phase::ResolvedByHand { at: since, by: "ann".into() };
+    }
+    if is("acknowledged") {
+        episode.phase = Phase::Acknowledged { at: since, by: "ann".into() };
+    }
+    if is("silenced") {
+        let of = SilenceSpec { matchers: matchers.clone(), from: since, until, reason: "r".into() };
+        silences.push(SilenceRecord { id: SilenceId("s".into()), spec: of, by: "ann".into(), at: since });
+    }
+    if is("maintenance") {
+        let when = Span::Once { from: since, until };
+        holds.maintenance.push(Maintenance { name: "m".into(), matchers: matchers.clone(), when });
+    }
+    if is("inhibited") {
+        let source = vec![Matcher::parse("rule=source").unwrap()];
+        let wait = Duration::ZERO;
+        holds.inhibitions.push(Inhibition { source, target: matchers, equal: Vec::new(), wait });
+    }
+    episode.severity = if is("below_severity") { Severity::Warning } else { Severity::Critical };
+    spec.alert.steps[1].when = if is("step_hours") { hours() } else { None };
+    let mut standing = Standing::new(silences, is("paused").then_some(pause), since);
+    standing.configure(holds);
+    let source = RuleName("source".into());
+    let subject = Subject { rule: &source, owner: None, severity: Severity::Info, labels: &[] };
+    standing.note(&EpisodeId("source".into()), &subject, true);
+    let of = Of { spec: &spec, episode: &episode, clock: clock(&standing, Timestamp(0)) };
+    all(&What::Step(of, 1, &spec.alert.steps[1])).iter().map(HoldReason::name).collect()
+}
+
+#[test]
+fn every_hold_alone_and_every_pair_of_them_is_said_in_order() {
+    assert_eq!(held_by(&[]), [""; 0]);
+    let mut pairs = 0;
+    for (place, one) in NAMES.iter().enumerate() {
+        assert_eq!(held_by(&[one]), [*one]);
+        for other in NAMES.iter().skip(place + 1).filter(|other| is_possible(one, other)) {
+            assert_eq!(held_by(&[one, other]), [*one, *other]);
+            pairs += 1;
+        }
+    }
+    assert_eq!((NAMES.len(), pairs), (HOLDS.len(), 40));
 }

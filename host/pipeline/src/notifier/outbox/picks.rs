@@ -156,6 +156,11 @@ impl Outbox {
     }
 
     /// Whether the next commit has anything to claim.
+    /// A pause is over: it used up the time of messages, so each gets an attempt whatever its deadline.
+    pub(crate) fn grant_all(&mut self) {
+        self.entries.values_mut().for_each(|entry| entry.granted = true);
+    }
+
     pub(crate) fn has_claims(&self) -> bool {
         !self.to_claim.is_empty()
     }

@@ -1,7 +1,7 @@
 use watchbell_contract::Timestamp;
 
 use crate::action::Note;
-use crate::record::{DEAD_LETTERS_MAX, Delivery, IntentId, IntentRecord};
+use crate::record::{DEAD_LETTERS_MAX, DROPPED_BY, Delivery, IntentId, IntentRecord};
 use crate::spec::DestinationName;
 
 use super::{Outbox, lane};
@@ -50,7 +50,7 @@ impl Outbox {
 
     /// Keeps a message that will not be tried again, should a person ask for that all the same.
     pub(crate) fn keep_dead_letter(&mut self, record: IntentRecord) {
-        if matches!(&record.delivery, Delivery::Dead { last, .. } if last.starts_with(DROPPED_BY)) {
+        if record.is_dropped() {
             return;
         }
         self.dead_letters.retain(|other| other.id != record.id);
@@ -86,6 +86,3 @@ impl Outbox {
         Some(record)
     }
 }
-
-/// How the reason of a dead letter begins that nobody will send again.
-const DROPPED_BY: &str = "dropped by ";
