@@ -5,6 +5,7 @@ use crate::bind::Deployment;
 use crate::clocks::Comparison;
 
 /// An event that the shell must handle.
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are inputs")]
 pub(crate) enum ShellEvent {
     Input(Input),
     /// Why the store is no longer usable; `None`: it is again.

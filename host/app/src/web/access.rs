@@ -158,6 +158,7 @@ impl Identity {
 
     /// # Errors
     /// The identity lacks the role.
+    #[expect(clippy::result_large_err, reason = "an answer, on its way out")]
     pub(super) fn must_have(&self, role: Role) -> Result<(), Response> {
         if self.roles.contains(&role) {
             return Ok(());
@@ -187,6 +188,7 @@ pub(super) async fn guard(
     }
 }
 
+#[expect(clippy::result_large_err, reason = "an answer, on its way out")]
 fn admit(sources: &Sources, need: Need, request: &Request) -> Result<Identity, Response> {
     let access = sources.access.borrow().clone();
     let headers = request.headers();
@@ -262,6 +264,7 @@ fn unauthorized(why: &str) -> Response {
 }
 
 /// A page of another site may make a browser send a request; the browser says so.
+#[expect(clippy::result_large_err, reason = "an answer, on its way out")]
 fn from_same_origin(headers: &HeaderMap) -> Result<(), Response> {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let site = text("sec-fetch-site");

@@ -320,12 +320,12 @@ async fn in_scope(sources: &Sources, identity: &Identity, command: &Command) -> 
         | Command::Resolve { episode }
         | Command::Note { episode, .. } => {
             let (id, owner) = (episode.clone(), owner.clone());
-            let is_own = move |store: &dyn Read| Ok(is_own_episode(store, &id, &access, &owner)?);
+            let is_own = move |store: &dyn Read| is_own_episode(store, &id, &access, &owner);
             (format!("episode `{}`", episode.0), stored(sources, is_own).await?)
         }
         Command::Retry { intent } | Command::Drop { intent } => {
             let (id, owner) = (intent.clone(), owner.clone());
-            let is_own = move |store: &dyn Read| Ok(is_own_letter(store, &id, &owner)?);
+            let is_own = move |store: &dyn Read| is_own_letter(store, &id, &owner);
             (format!("dead letter `{}`", intent.0), stored(sources, is_own).await?)
         }
         Command::Unsilence { silence } => {

@@ -294,7 +294,7 @@ async fn a_server_without_plain_gets_the_password_by_login() {
 async fn mails_are_encrypted_by_either_way_and_certificates_are_checked() {
     let authority = Authority::new();
     for (tls, server_tls) in [
-        (MailTls::StartTls, Tls::StartTls(authority.acceptor("localhost"))),
+        (MailTls::StartTls, Tls::Upgraded(authority.acceptor("localhost"))),
         (MailTls::Implicit, Tls::Implicit(authority.acceptor("localhost"))),
     ] {
         let server = Server::start(server_tls, []).await;
@@ -309,7 +309,7 @@ async fn mails_are_encrypted_by_either_way_and_certificates_are_checked() {
         );
         assert_eq!(server.received().len(), 1);
     }
-    let server = Server::start(Tls::StartTls(authority.acceptor("elsewhere")), []).await;
+    let server = Server::start(Tls::Upgraded(authority.acceptor("elsewhere")), []).await;
     let other_name =
         MailSettings { tls: MailTls::StartTls, ca: Some(authority.pem()), ..settings(server.port) };
     let why = unavailable(send(other_name).await);
@@ -330,7 +330,7 @@ async fn without_starttls_nothing_is_said() {
 async fn what_is_sent_before_tls_is_not_believed() {
     let authority = Authority::new();
     let script = Script { injected: "\r\n250-evil\r\n250 AUTH PLAIN", ..Script::default() };
-    let server = Server::start(Tls::StartTls(authority.acceptor("localhost")), [script]).await;
+    let server = Server::start(Tls::Upgraded(authority.acceptor("localhost")), [script]).await;
     let to = MailSettings { tls: MailTls::StartTls, ca: Some(authority.pem()), ..settings(server.port) };
     let why = unavailable(send(to).await);
     assert!(why.contains("before TLS") || why.contains("TLS with `localhost` failed"), "{why}");

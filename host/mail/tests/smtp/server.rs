@@ -51,7 +51,8 @@ impl Default for Script {
 #[derive(Clone)]
 pub(crate) enum Tls {
     None,
-    StartTls(TlsAcceptor),
+    /// Plain at first.
+    Upgraded(TlsAcceptor),
     Implicit(TlsAcceptor),
 }
 
@@ -93,7 +94,7 @@ impl Server {
                     let session = Session { inbox, script, arrived };
                     match tls {
                         Tls::None => session.plain(stream, None).await,
-                        Tls::StartTls(acceptor) => session.plain(stream, Some(acceptor)).await,
+                        Tls::Upgraded(acceptor) => session.plain(stream, Some(acceptor)).await,
                         Tls::Implicit(acceptor) => {
                             let stream = acceptor.accept(stream).await.ok()?;
                             let mut stream = BufReader::new(stream);

@@ -58,6 +58,7 @@ fn by(typed: Option<&str>, destination: &str) -> String {
 
 impl Outside {
     /// What a token permits, or the answer to it.
+    #[expect(clippy::result_large_err, reason = "an answer, on its way out")]
     fn permitted(&self, token: &str, asked: Asked) -> Result<Link, Response> {
         let now = self.clock.now();
         let Some(in_force) = self.in_force() else {
