@@ -207,8 +207,8 @@ pub fn clusters(environment: &manifest::Environment) -> Result<BTreeMap<String, 
 
 /// What the texts of a rule and its destinations show of documents; nothing if there are no destinations.
 fn wanted(spec: &RuleSpec, environment: &manifest::Environment) -> Wanted {
-    let named = spec.alert.steps.iter().flat_map(|step| &step.to);
-    let mut destinations = named.filter_map(|name| environment.destinations.get(&name.0)).peekable();
+    let reached = environment.reached(&spec.alert);
+    let mut destinations = reached.iter().filter_map(|name| environment.destinations.get(&name.0)).peekable();
     if destinations.peek().is_none() {
         return Wanted::default();
     }

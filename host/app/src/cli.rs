@@ -17,6 +17,7 @@ mod history; // the commands that were given
 mod test;
 mod preview;
 mod destination;
+mod oncall;
 mod past; // evaluates a past time range of a cluster, within limits
 mod backtest;
 mod shadow;
@@ -101,6 +102,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Test(args) => test::test(&args),
         Command::Preview(args) => preview::preview(&args),
         Command::Destination(command) => destination::destination(&command),
+        Command::Oncall(args) => oncall::oncall(&args),
         Command::Backtest(args) => backtest::backtest(&args),
         Command::Shadow(args) => shadow::shadow(&args),
         Command::Replay(args) => replay::replay(&args),

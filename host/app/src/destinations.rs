@@ -45,7 +45,7 @@ pub(crate) fn list(bundle: &Bundle) -> Vec<Listed> {
             }
             Endpoint::Mail(mail) => (format!("{}:{}", mail.host, mail.port), preview::mail_auth(mail)),
         };
-        let reaches = bundle.rules.iter().filter(|rule| preview::destinations(rule).contains(name));
+        let reaches = bundle.rules.iter().filter(|rule| preview::destinations(bundle, rule).contains(name));
         Listed {
             name: name.clone(),
             product: spec.product.clone(),

@@ -84,15 +84,9 @@ pub(crate) fn message(
     Ok((Source::MadeUp, sample::of_rule(bundle_of_rule, rule)))
 }
 
-/// Whom a message of the rule may reach, each once, in the order of its steps.
-pub(crate) fn destinations(rule: &BoundRule) -> Vec<String> {
-    let mut named: Vec<String> = Vec::new();
-    for to in rule.spec.alert.steps.iter().flat_map(|step| &step.to) {
-        if !named.contains(&to.0) {
-            named.push(to.0.clone());
-        }
-    }
-    named
+/// The destinations that a message of the rule may reach, each once, in the order of its steps.
+pub(crate) fn destinations(bundle: &Bundle, rule: &BoundRule) -> Vec<String> {
+    bundle.environment.reached(&rule.spec.alert).into_iter().map(|name| name.0).collect()
 }
 
 /// `message` as it would be sent because of `cause`.

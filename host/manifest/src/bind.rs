@@ -12,6 +12,7 @@ mod endpoint; // where a destination's messages go
 mod access; // who may ask and command the host
 mod acknowledge; // how messages are acknowledged
 mod holds; // what an environment holds back
+mod oncall; // who is on call
 mod environment; // an environment → where rules run
 mod digest; // the digest of a value
 

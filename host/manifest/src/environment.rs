@@ -7,6 +7,8 @@ use serde_json::Value;
 use watchbell_confine::Grant;
 use watchbell_contract::Duration;
 use watchbell_pipeline::maintenance::HoldsSpec;
+use watchbell_pipeline::oncall::Rotation;
+use watchbell_pipeline::spec::{AlertSpec, DestinationName};
 
 use crate::access::AccessSpec;
 use crate::endpoint::Endpoint;
@@ -30,7 +32,7 @@ pub struct Environment {
     pub listen: Option<SocketAddr>,
     /// How messages are acknowledged from outside; `None`: they are not.
     pub acknowledge: Option<AcknowledgeSpec>,
-    /// Maintenance windows, what mutes what, and how long a silence may last.
+    /// Maintenance windows, what mutes what, how long a silence may last, and who is on call.
     pub holds: HoldsSpec,
     /// The Unix socket for commands, relative to the working directory; `None`: beside the store.
     pub socket: Option<PathBuf>,
@@ -161,6 +163,26 @@ impl Environment {
         let keys = self.acknowledge.iter().flat_map(|acknowledge| &acknowledge.keys).enumerate();
         found.extend(keys.map(|(at, secret)| (format!("ack_keys[{at}]"), secret)));
         found
+    }
+
+    pub fn rotation(&self, name: &DestinationName) -> Option<&Rotation> {
+        self.holds.rotations.iter().find(|rotation| rotation.name == *name)
+    }
+
+    /// The destinations that a message of `alert` may reach, each once, in the order of its steps: of a rotation, those of
+    /// all its people.
+    pub fn reached(&self, alert: &AlertSpec) -> Vec<DestinationName> {
+        let mut reached: Vec<DestinationName> = Vec::new();
+        for name in alert.steps.iter().flat_map(|step| &step.to) {
+            let people = self.rotation(name).map_or(&[][..], Rotation::people);
+            let own = people.is_empty().then_some(name);
+            for name in people.iter().map(|person| &person.destination).chain(own) {
+                if !reached.contains(name) {
+                    reached.push(name.clone());
+                }
+            }
+        }
+        reached
     }
 
     /// The Unix socket for commands: the one that is named, or the one beside the store at `sqlite`.

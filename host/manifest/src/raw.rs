@@ -182,6 +182,8 @@ pub(crate) struct Environment {
     #[serde(default)]
     pub(crate) silences: Silences,
     #[serde(default)]
+    pub(crate) oncall: BTreeMap<String, Rotation>,
+    #[serde(default)]
     pub(crate) limits: Limits,
 }
 
@@ -211,6 +213,33 @@ pub(crate) struct Inhibit {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Silences {
     pub(crate) longest: Option<Span>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rotation {
+    pub(crate) people: Vec<Person>,
+    pub(crate) every: Option<Span>,
+    pub(crate) hand_over: String,
+    pub(crate) timezone: Option<String>,
+    pub(crate) starts: String,
+    #[serde(default)]
+    pub(crate) overrides: Vec<StandIn>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Person {
+    pub(crate) name: String,
+    pub(crate) to: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StandIn {
+    pub(crate) from: String,
+    pub(crate) until: String,
+    pub(crate) person: String,
 }
 
 #[derive(Deserialize)]

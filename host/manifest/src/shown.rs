@@ -5,7 +5,7 @@ use serde_json::Value;
 use watchbell_text::{Name, NameKind};
 
 use crate::report::list;
-use crate::{BoundRule, Bundle, Diagnostic, Place};
+use crate::{BoundRule, Bundle, Diagnostic, Environment, Place};
 
 pub use fields::Fields;
 
@@ -99,7 +99,8 @@ pub fn unknown(bundle: &Bundle, documents: &dyn Fn(&BoundRule) -> Option<KnownDo
         found.extend(of.rule.shown.iter().filter_map(|shown| shown.warning(&[of])));
     }
     for (name, destination) in &bundle.environment.destinations {
-        let users: Vec<&Knowledge<'_>> = rules.iter().filter(|of| of.tells(name)).collect();
+        let users: Vec<&Knowledge<'_>> =
+            rules.iter().filter(|of| of.tells(&bundle.environment, name)).collect();
         found.extend(destination.shown.iter().filter_map(|shown| shown.warning(&users)));
     }
     found.sort();
@@ -113,8 +114,8 @@ struct Knowledge<'a> {
 }
 
 impl Knowledge<'_> {
-    fn tells(&self, destination: &str) -> bool {
-        self.rule.spec.alert.steps.iter().any(|step| step.to.iter().any(|to| to.0 == destination))
+    fn tells(&self, environment: &Environment, destination: &str) -> bool {
+        environment.reached(&self.rule.spec.alert).iter().any(|to| to.0 == destination)
     }
 
     /// The known fields of a kind; `None` if they are unknown.

@@ -165,7 +165,7 @@ impl Active {
 }
 
 /// `08:00` to `24:00`.
-fn minute(text: &str) -> Option<u16> {
+pub(crate) fn minute(text: &str) -> Option<u16> {
     let (hour, minute) = text.trim().split_once(':')?;
     let number =
         |text: &str| text.parse::<u16>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
@@ -174,7 +174,7 @@ fn minute(text: &str) -> Option<u16> {
 }
 
 /// Starts on Monday.
-fn weekday(text: &str) -> Option<usize> {
+pub(crate) fn weekday(text: &str) -> Option<usize> {
     const NAMES: [(&str, Weekday); 7] = [
         ("mon", Weekday::Monday),
         ("tue", Weekday::Tuesday),

@@ -1,16 +1,20 @@
-//! What an environment holds back: recurring maintenance windows, and episodes that mute those beneath them.
+//! What an environment says of the messages of all rules: what is held back, by recurring maintenance windows and by
+//! episodes that mute those beneath them, and who is on call.
 use watchbell_contract::{Duration, Timestamp};
 
 use crate::matcher::Matcher;
+use crate::oncall::Rotation;
 use crate::schedule::Cron;
 
-/// What the bundle in force holds back.
+/// What the bundle in force holds back, and who is on call under it.
 #[derive(Clone, Debug)]
 pub struct HoldsSpec {
     pub maintenance: Vec<Maintenance>,
     pub inhibitions: Vec<Inhibition>,
     /// The longest silence that anyone may make.
     pub silence_max: Duration,
+    /// No two have the same name.
+    pub rotations: Vec<Rotation>,
 }
 
 /// While it lasts, nothing begins, escalates or is repeated of what its conditions choose.
@@ -54,7 +58,12 @@ impl HoldsSpec {
 
 impl Default for HoldsSpec {
     fn default() -> Self {
-        Self { maintenance: Vec::new(), inhibitions: Vec::new(), silence_max: Self::SILENCE_MAX }
+        Self {
+            maintenance: Vec::new(),
+            inhibitions: Vec::new(),
+            silence_max: Self::SILENCE_MAX,
+            rotations: Vec::new(),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::control::args as control;
 use super::destination::Destination;
 use super::history::History;
+use super::oncall::Oncall;
 use super::preview::Preview;
 use super::render::Render;
 use super::shared_args::{Place, key_value, pause};
@@ -78,6 +79,8 @@ pub enum Command {
     /// List destinations, and test that messages arrive.
     #[command(subcommand)]
     Destination(Destination),
+    /// Show who is on call, until when, and the next hand-overs.
+    Oncall(Oncall),
     /// Show what a rule would have found and sent over a cluster's past. Sends and stores nothing.
     Backtest(Backtest),
     /// Compare what rules find in a cluster's past with what ElastAlert alerted. Sends and stores nothing.

@@ -61,7 +61,7 @@ pub(crate) fn preview(args: &Preview) -> Result<(), Failure> {
         let known: Vec<&str> = loaded.rules.iter().map(|rule| rule.spec.name.0.as_str()).collect();
         anyhow!("no rule `{}` in environment `{name}`\n\nhint: there are {}", args.rule, known.join(", "))
     })?;
-    let to = args.to.clone().map_or_else(|| preview::destinations(rule), |to| vec![to]);
+    let to = args.to.clone().map_or_else(|| preview::destinations(loaded, rule), |to| vec![to]);
     if to.is_empty() {
         let why = anyhow!("rule `{}` names no destination\n\nhint: choose one with `--to`", args.rule);
         return Err(why.into());

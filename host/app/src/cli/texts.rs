@@ -51,8 +51,8 @@ fn fault(part: Part, place: &TextPlace, job: &Job, renderer: &Renderer) -> Optio
 
 /// A message of `rule`, for the destination that takes the longest texts.
 fn sampled(bundle: &Bundle, rule: &BoundRule, title: &str, body: &str) -> Job {
-    let to = rule.spec.alert.steps.iter().flat_map(|step| &step.to);
-    let texts = to.filter_map(|name| Some(bundle.environment.destinations.get(&name.0)?.outbox.text));
+    let to = bundle.environment.reached(&rule.spec.alert);
+    let texts = to.iter().filter_map(|name| Some(bundle.environment.destinations.get(&name.0)?.outbox.text));
     let wants = texts.max_by_key(|text| text.body_max).unwrap_or(sample::USUAL);
     let more = ["another".to_owned(), "one more".to_owned()];
     sample::job(title, body, &sample::of_rule(bundle, rule), &more, wants)

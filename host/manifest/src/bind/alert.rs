@@ -162,7 +162,8 @@ fn destinations(
     environment: Option<&Environment>,
 ) -> Vec<DestinationName> {
     if let Some(environment) = environment {
-        let known: Vec<&str> = environment.destinations.keys().map(String::as_str).collect();
+        let rotations = environment.holds.rotations.iter().map(|rotation| rotation.name.0.as_str());
+        let known: Vec<&str> = environment.destinations.keys().map(String::as_str).chain(rotations).collect();
         for (index, name) in names.iter().enumerate() {
             if !known.contains(&name.as_str()) {
                 let hint = suggest(name, &known)

@@ -1,9 +1,10 @@
 //! An environment's document becomes the environment.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::Value;
 use watchbell_contract::{AlertText, Duration, Fault, TextFormat};
+use watchbell_pipeline::maintenance::HoldsSpec;
 use watchbell_pipeline::spec::DestinationName;
 
 use super::access::access;
@@ -11,6 +12,7 @@ use super::acknowledge::{acknowledge, signing_secret};
 use super::doc::Doc;
 use super::endpoint::endpoint;
 use super::holds::holds;
+use super::oncall::rotations;
 use super::refs::{address, beside, readable, secret};
 use super::texts::shown_by_params;
 use crate::options::Options;
@@ -90,6 +92,8 @@ pub(crate) fn environment(
         };
         clusters.insert(name, spec);
     }
+    // A destination with faults is one all the same: those who name it are not at fault.
+    let named: BTreeSet<String> = raw.destinations.keys().cloned().collect();
     let mut destinations = BTreeMap::new();
     for (name, destination) in raw.destinations {
         let spec = bind_destination(doc, &name, destination, home, options, modules);
@@ -111,6 +115,7 @@ pub(crate) fn environment(
     });
     let acknowledge = acknowledge(doc, raw.public_url, raw.ack_keys, home, options);
     let holds = holds(doc, raw.maintenance, raw.inhibit, &raw.silences);
+    let holds = HoldsSpec { rotations: rotations(doc, raw.oncall, &named), ..holds };
     let access = access(doc, raw.access, home, options);
     let environment = Environment {
         name: options.environment.to_string(),

@@ -31,7 +31,7 @@ pub(super) fn holds(
         });
     }
     let silence_max = doc.positive("/silences/longest", silences.longest, HoldsSpec::SILENCE_MAX);
-    HoldsSpec { maintenance: windows, inhibitions, silence_max }
+    HoldsSpec { maintenance: windows, inhibitions, silence_max, ..HoldsSpec::default() }
 }
 
 fn matchers(doc: &mut Doc<'_>, at: &str, texts: &[String]) -> Vec<Matcher> {

@@ -59,7 +59,7 @@ pub(crate) fn on_time(episode: &mut EpisodeRecord, spec: &RuleSpec, clock: Clock
     } else if late.is_empty() {
         let of = Of { spec, episode, clock };
         return if is_repeat_due(of, clock.now) {
-            repeat(episode, &spec.alert)
+            repeat(episode, spec, clock)
         } else {
             Verdict::Hold(waiting(of))
         };
@@ -71,7 +71,7 @@ pub(crate) fn on_time(episode: &mut EpisodeRecord, spec: &RuleSpec, clock: Clock
     let (mut by, mut to) = latest.map_or((None, Vec::new()), |(step, to)| (Some(step), to));
     for step in &late {
         by = by.or(Some(steps[*step].id()));
-        steps[*step].to.iter().for_each(|name| push_new(&mut to, name));
+        clock.push_receivers(&mut to, &steps[*step]);
     }
     let Some(last) = due.clone().last().or(late.last().copied()) else { return Verdict::Hold(waiting(of)) };
     if to.is_empty() {
@@ -135,8 +135,8 @@ fn keep_late(episode: &mut EpisodeRecord, spec: &RuleSpec, clock: Clock<'_>, due
     episode.progress.late.extend(ids);
 }
 
-fn repeat(episode: &mut EpisodeRecord, alert: &AlertSpec) -> Verdict {
-    let to = still_named(episode, alert);
+fn repeat(episode: &mut EpisodeRecord, spec: &RuleSpec, clock: Clock<'_>) -> Verdict {
+    let to = still_named(Of { spec, episode, clock });
     episode.progress.repeats = episode.progress.repeats.saturating_add(1);
     Verdict::Send { cause: Cause::Repeat, to, step: None, reason: SendReason::RepeatDue }
 }
@@ -147,7 +147,7 @@ fn repeat(episode: &mut EpisodeRecord, alert: &AlertSpec) -> Verdict {
 pub(crate) fn on_edit(episode: &mut EpisodeRecord, spec: &RuleSpec, clock: Clock<'_>) -> Verdict {
     let of = Of { spec, episode, clock };
     match step_added(of, clock.now) {
-        Verdict::Hold(_) if is_repeat_due(of, clock.now) => repeat(episode, &spec.alert),
+        Verdict::Hold(_) if is_repeat_due(of, clock.now) => repeat(episode, spec, clock),
         verdict => verdict,
     }
 }
@@ -167,8 +167,8 @@ fn step_added(of: Of<'_>, now: Timestamp) -> Verdict {
     for step in new.iter().rev().filter(|step| eligible(of, **step)) {
         let mut to = Vec::new();
         let instant = |other: &&usize| steps[**other].after == steps[*step].after && eligible(of, **other);
-        let names = new.iter().filter(instant).flat_map(|other| &steps[*other].to);
-        names.filter(|name| !is_notified(episode, name)).for_each(|name| push_new(&mut to, name));
+        new.iter().filter(instant).for_each(|other| of.clock.push_receivers(&mut to, &steps[*other]));
+        to.retain(|name| !is_notified(episode, name));
         if !to.is_empty() {
             let reason = SendReason::StepAdded { step: *step as u32 };
             return Verdict::Send { cause: begins(episode), to, step: Some(steps[*step].id()), reason };
@@ -197,7 +197,7 @@ pub(crate) fn on_worse(
     }
     let alert = &spec.alert;
     let passed = due_until(episode, &alert.steps, episode.stepped_until);
-    let mut to = still_named(episode, alert);
+    let mut to = still_named(Of { spec, episode, clock });
     let mut by = None;
     for (index, step) in alert.steps.iter().enumerate() {
         let is_met = |least: Severity| before < least && least <= episode.severity;
@@ -205,7 +205,7 @@ pub(crate) fn on_worse(
             continue;
         }
         by = Some(step.id());
-        step.to.iter().for_each(|name| push_new(&mut to, name));
+        clock.push_receivers(&mut to, step);
         if index >= passed {
             episode.early.push(step.id());
         }
@@ -261,12 +261,12 @@ pub(crate) fn on_end(
 }
 
 /// Who receives an event: the first step, at once. Events have no lifecycle to escalate.
-pub(crate) fn on_event(steps: &[Step], severity: Severity) -> Verdict {
+pub(crate) fn on_event(steps: &[Step], severity: Severity, clock: Clock<'_>) -> Verdict {
     let mut to = Vec::new();
     let first = steps.first().map(|step| step.after);
     for step in steps.iter().take_while(|step| Some(step.after) == first) {
         if step.severity.is_none_or(|least| severity >= least) {
-            step.to.iter().for_each(|name| push_new(&mut to, name));
+            clock.push_receivers(&mut to, step);
         }
     }
     if to.is_empty() {
@@ -351,7 +351,7 @@ fn latest(
     let latest = &steps[among.clone().rfind(|step| eligible(*step))?];
     let mut to = Vec::new();
     for step in among.filter(|step| steps[*step].after == latest.after && eligible(*step)) {
-        steps[step].to.iter().for_each(|name| push_new(&mut to, name));
+        of.clock.push_receivers(&mut to, &steps[step]);
     }
     (!to.is_empty()).then(|| (latest.id(), to))
 }
@@ -363,10 +363,15 @@ fn eligible(of: Of<'_>, number: usize) -> bool {
         && !of.episode.early.iter().any(|early| *early == step.id())
 }
 
-/// Those who were notified and are still destinations of the rule. The others are only notified of the end.
-pub(crate) fn still_named(episode: &EpisodeRecord, alert: &AlertSpec) -> Vec<DestinationName> {
-    let names = episode.notified.iter().map(|notified| &notified.destination);
-    names.filter(|name| alert.steps.iter().any(|step| step.to.contains(name))).cloned().collect()
+/// Those who were notified and are still destinations of the rule, or people of its rotations, on call or not. The
+/// others are only notified of the end.
+pub(crate) fn still_named(of: Of<'_>) -> Vec<DestinationName> {
+    let names = of.episode.notified.iter().map(|notified| &notified.destination);
+    let named = |name: &DestinationName| {
+        let mut to = of.spec.alert.steps.iter().flat_map(|step| &step.to);
+        to.any(|to| of.clock.standing.reaches(to, name))
+    };
+    names.filter(|name| named(name)).cloned().collect()
 }
 
 fn begins(episode: &EpisodeRecord) -> Cause {
@@ -379,7 +384,7 @@ pub(crate) fn is_repeat_due(of: Of<'_>, now: Timestamp) -> bool {
 
 fn repeat_at(of: Of<'_>) -> Option<Timestamp> {
     let Of { episode, spec, .. } = of;
-    if hold::first(&What::Repeat(of)).is_some() || still_named(episode, &spec.alert).is_empty() {
+    if hold::first(&What::Repeat(of)).is_some() || still_named(of).is_empty() {
         return None;
     }
     Some(repeat_base(episode)? + spec.alert.repeat_after(episode.progress.repeats)?)
@@ -415,8 +420,13 @@ pub(crate) fn waiting(of: Of<'_>) -> HoldReason {
     }
 }
 
-fn push_new(names: &mut Vec<DestinationName>, name: &DestinationName) {
-    if !names.contains(name) {
-        names.push(name.clone());
+impl Clock<'_> {
+    /// Adds those whom `step` notifies if it fires now: of a rotation, the person who is on call.
+    fn push_receivers(self, names: &mut Vec<DestinationName>, step: &Step) {
+        for name in step.to.iter().map(|name| self.standing.on_call(name, self.now)) {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
     }
 }

@@ -143,7 +143,8 @@ impl Decider {
         let Some(first) = events.first() else { return };
         let severities = events.iter().map(|event| level::severity(spec, event.last.value));
         let severity = severities.max().unwrap_or(spec.severity);
-        let verdict = escalation::on_event(&spec.alert.steps, severity);
+        let clock = Clock { judged: context.now, now: context.now, standing: &self.standing };
+        let verdict = escalation::on_event(&spec.alert.steps, severity, clock);
         self.remember(&spec.name, &verdict, context);
         let Verdict::Send { cause, to, .. } = verdict else { return };
         let cause = if events.len() > 1 { Cause::Summary } else { cause };

@@ -76,7 +76,7 @@ impl Decider {
                     let mut to: BTreeSet<DestinationName> = to.into_iter().collect();
                     let of = Of { spec: &spec, episode: &episode, clock };
                     if escalation::is_repeat_due(of, context.now) {
-                        to.extend(escalation::still_named(&episode, alert));
+                        to.extend(escalation::still_named(of));
                     }
                     to.into_iter().for_each(|to| rest.entry(to).or_default().push(episode.clone()));
                     episode.announced_at = episode.announced_at.map(|_| context.now);

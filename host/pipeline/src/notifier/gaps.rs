@@ -6,7 +6,7 @@ use crate::record::LastSignal;
 use crate::spec::RuleSpec;
 
 use super::decider::{Context, Decider};
-use super::escalation::{self, Verdict};
+use super::escalation::{self, Clock, Verdict};
 
 impl Decider {
     /// The rule failed on a slice of time permanently: its destinations are notified of that too.
@@ -18,7 +18,8 @@ impl Decider {
         context: &mut Context<'_>,
     ) {
         let name = &spec.name;
-        let verdict = escalation::on_event(&spec.alert.steps, Severity::Critical);
+        let clock = Clock { judged: context.now, now: context.now, standing: &self.standing };
+        let verdict = escalation::on_event(&spec.alert.steps, Severity::Critical, clock);
         self.remember(name, &verdict, context);
         let Verdict::Send { cause, to, .. } = verdict else { return };
         let time = |at: Timestamp| {

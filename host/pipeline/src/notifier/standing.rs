@@ -1,11 +1,14 @@
-//! What stands whatever the rules say: silences, a pause, maintenance windows, and open episodes that mute others.
+//! What stands whatever the rules say: silences, a pause, maintenance windows, open episodes that mute others, and who
+//! is on call.
 use std::collections::{BTreeMap, BTreeSet};
 
 use watchbell_contract::{Duration, Timestamp};
 
 use crate::maintenance::HoldsSpec;
 use crate::matcher::{self, Subject};
+use crate::oncall::Rotation;
 use crate::record::{EpisodeId, PauseRecord, SilenceId, SilenceRecord};
+use crate::spec::DestinationName;
 
 #[derive(Debug, Default)]
 pub(crate) struct Standing {
@@ -36,7 +39,7 @@ impl Standing {
         standing
     }
 
-    /// Puts a bundle's maintenance windows and inhibitions in force. The sources have to be given anew.
+    /// Puts a bundle's maintenance windows, inhibitions and rotations in force. The sources have to be given anew.
     pub(crate) fn configure(&mut self, spec: HoldsSpec) {
         self.spec = spec;
         self.sources = Sources::default();
@@ -120,6 +123,21 @@ impl Standing {
             self.sources.of.insert(id.clone(), places);
         }
         is_changed
+    }
+
+    /// Where a message goes that is decided now and that a rule sends to `name`: to whoever is on call, if that is a
+    /// rotation.
+    pub(crate) fn on_call<'a>(&'a self, name: &'a DestinationName, now: Timestamp) -> &'a DestinationName {
+        self.rotation(name).map_or(name, |rotation| rotation.destination(now))
+    }
+
+    /// Whether a rule that sends to `name` may reach `destination`, now or at another time.
+    pub(crate) fn reaches(&self, name: &DestinationName, destination: &DestinationName) -> bool {
+        name == destination || self.rotation(name).is_some_and(|rotation| rotation.reaches(destination))
+    }
+
+    fn rotation(&self, name: &DestinationName) -> Option<&Rotation> {
+        self.spec.rotations.iter().find(|rotation| rotation.name == *name)
     }
 
     pub(crate) fn silences(&self) -> impl Iterator<Item = &SilenceRecord> {

@@ -4,6 +4,7 @@ mod levels; // a level that is seen again says more, and is no other level
 mod edits; // open episodes follow the rules in force
 mod commands; // what people ask for
 mod statuses; // what is said of a rule
+mod oncall; // who is on call when a message is decided
 mod deliveries; // what receivers answered goes with later messages and attempts
 mod story; // a random story of one alert
 mod oracle; // who hears what of it

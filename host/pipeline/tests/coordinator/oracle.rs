@@ -53,11 +53,13 @@ pub(crate) fn heard(story: &Story) -> Vec<Heard> {
     let mut deeds = story.deeds.iter().peekable();
     for second in 0..LENGTH {
         oracle.pass(second);
+        // What is due at an instant leaves before people act at it.
+        oracle.flush(second);
         while let Some((_, deed)) = deeds.next_if(|(at, _)| *at == second) {
             oracle.obey(second, *deed);
             oracle.judge(second);
+            oracle.flush(second);
         }
-        oracle.flush(second);
     }
     oracle.heard
 }
