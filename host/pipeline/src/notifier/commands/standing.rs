@@ -8,6 +8,9 @@ use super::super::decider::{Context, Decider};
 /// The longest pause. It ends by itself, because a forgotten one is worse than an alert.
 const PAUSE_MAX: Duration = Duration::from_hours(24);
 
+/// How far the clock of whoever asks may be ahead: `--for 30d` is counted there.
+const CLOCKS_MAX: Duration = Duration::from_mins(1);
+
 /// How long a reason may be, in characters.
 const REASON_CHARS_MAX: usize = 1_000;
 
@@ -30,7 +33,7 @@ impl Decider {
         if spec.until <= spec.from.max(at) {
             return Err(format!("it would end at {}, before it holds anything", spec.until));
         }
-        if spec.until.since(at) > max {
+        if spec.until.since(at) > max + CLOCKS_MAX {
             return Err(format!("it would end later than in {max}, the most that the environment allows"));
         }
         if self.standing.silences().any(|known| known.id == id) {
@@ -67,7 +70,7 @@ impl Decider {
         if until <= now {
             return Err(format!("it would end at {until}, which has passed"));
         }
-        if until.since(now) > PAUSE_MAX {
+        if until.since(now) > PAUSE_MAX + CLOCKS_MAX {
             return Err(format!("it would last longer than {PAUSE_MAX}, the most that is allowed"));
         }
         let since = self.standing.pause(now).map_or(now, |pause| pause.since);
