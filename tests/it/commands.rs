@@ -274,7 +274,7 @@ async fn a_silence_shows_what_it_holds_and_asks_when_that_is_much_and_a_pause_en
     assert_eq!(told(&world, &["silences"]).await["silences"].as_array().unwrap().len(), 1);
     let long = ["silence", "rule=*", "--for", "90d", "--reason", "x", "--yes"];
     let (code, _, err) = called(&world, &long).await;
-    assert!(code == 1 && err.contains("refused: it would last longer than"), "{code} {err}");
+    assert!(code == 1 && err.contains("refused: it would end later than"), "{code} {err}");
 
     let (code, _, err) = called(&world, &["pause", "--for", "25h", "--reason", "x"]).await;
     assert!(code == 1 && err.contains("refused"), "{code} {err}");
