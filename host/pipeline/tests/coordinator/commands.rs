@@ -130,3 +130,19 @@ fn a_dead_letter_is_sent_again_when_somebody_asks_for_it() {
         assert!(host.received().contains(&"chat resolved".to_owned()));
     }
 }
+
+#[test]
+fn a_step_that_fired_while_somebody_was_at_it_does_not_fire_again() {
+    let rule = rule(vec![step(0, &["chat"]), step(15, &["mail"]), step(40, &["sms"])]);
+    let (mut host, episode) = opened(&rule, 99);
+    host.command("1", Command::Acknowledge { episode: episode.clone() });
+    host.until(20);
+    assert_eq!(host.received(), ["chat acknowledged", "mail escalated"]);
+    host.command("2", Command::Unacknowledge { episode });
+    assert_eq!(host.received(), ["chat repeat", "mail repeat"]);
+    // The clock is back at minute 2 of the episode, before the mail.
+    host.until(57);
+    assert_eq!(host.received(), [""; 0]);
+    host.until(59);
+    assert_eq!(host.received(), ["sms escalated"]);
+}
