@@ -18,7 +18,6 @@ pub use commit::{
 pub use episode::{
     Ending, EpisodeId, EpisodeProgress, EpisodeRecord, LastSignal, Notified, Phase, Standstill,
 };
-pub(crate) use intent::DROPPED_BY;
 pub use intent::{
     Delivery, FirstReceipt, IntentId, IntentRecord, RECORDED_BODY_BYTES_MAX, RECORDED_CALLS_MAX,
     RECORDED_HEADERS_BYTES_MAX,

@@ -106,7 +106,13 @@ impl Fate {
             Delivery::Delivered { at, reference, .. } => {
                 Self::Delivered { delivered_at: Time(*at), reference: reference.clone() }
             }
-            Delivery::Dead { at, last, .. } => Self::Dead { dead_at: Time(*at), last_error: last.clone() },
+            Delivery::Dead { at, last, dropped_by, .. } => {
+                let last_error = match dropped_by {
+                    Some(by) => format!("dropped by {by}: {last}"),
+                    None => last.clone(),
+                };
+                Self::Dead { dead_at: Time(*at), last_error }
+            }
         }
     }
 }

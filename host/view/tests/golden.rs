@@ -236,7 +236,11 @@ fn history() -> History {
             intent("i2", Cause::Repeat, Delivery::Owed { due: NOW, attempt: 2, last: Some("503".into()) }),
             intent("i3", Cause::Worse, claimed),
             intent("i4", Cause::Event, Delivery::Delivered { at, attempt: 1, reference: Some("42".into()) }),
-            intent("i5", Cause::Resolved, Delivery::Dead { at, attempt: 9, last: "404".into() }),
+            intent(
+                "i5",
+                Cause::Resolved,
+                Delivery::Dead { at, attempt: 9, last: "404".into(), dropped_by: None },
+            ),
         ],
         gaps: vec![
             gap(GapReason::Poisoned, "the rule trapped three times"),

@@ -297,7 +297,7 @@ impl Outbox {
 /// A message that will not be sent.
 fn buried(mut record: IntentRecord, now: Timestamp, reason: String) -> Settled {
     let attempt = record.delivery.attempts();
-    record.delivery = Delivery::Dead { at: now, attempt, last: reason.clone() };
+    record.delivery = Delivery::Dead { at: now, attempt, last: reason.clone(), dropped_by: None };
     let note = dead_letter(&record, reason);
     Settled { record, note }
 }

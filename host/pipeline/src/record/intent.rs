@@ -41,13 +41,10 @@ pub const RECORDED_CALLS_MAX: usize = 16;
 pub const RECORDED_BODY_BYTES_MAX: usize = 64 << 10;
 pub const RECORDED_HEADERS_BYTES_MAX: usize = 16 << 10;
 
-/// How the reason of a dead letter begins that nobody will send again.
-pub(crate) const DROPPED_BY: &str = "dropped by ";
-
 impl IntentRecord {
     /// Whether it is a dead letter that a person has dropped.
     pub fn is_dropped(&self) -> bool {
-        matches!(&self.delivery, Delivery::Dead { last, .. } if last.starts_with(DROPPED_BY))
+        matches!(self.delivery, Delivery::Dead { dropped_by: Some(_), .. })
     }
 
     /// Adds what receivers accepted in an attempt. A request that is already recorded keeps its first response.
@@ -87,5 +84,7 @@ pub enum Delivery {
         at: Timestamp,
         attempt: u32,
         last: String,
+        /// Who decided that nobody will send it again.
+        dropped_by: Option<String>,
     },
 }

@@ -1,6 +1,6 @@
 use watchbell_contract::{Duration, Severity, Signal, Timestamp};
 use watchbell_pipeline::action::Run;
-use watchbell_pipeline::record::{Command, EpisodeId, Phase};
+use watchbell_pipeline::record::{Command, Delivery, EpisodeId, Phase};
 use watchbell_pipeline::spec::{Comparison, RuleSpec, Step, Worse};
 
 use crate::host::{Host, START, firing, rule, step};
@@ -145,4 +145,33 @@ fn a_step_that_fired_while_somebody_was_at_it_does_not_fire_again() {
     assert_eq!(host.received(), [""; 0]);
     host.until(59);
     assert_eq!(host.received(), ["sms escalated"]);
+}
+
+#[test]
+fn a_dead_letter_that_somebody_dropped_is_not_sent_again() {
+    for restart in [false, true] {
+        let rule = escalated();
+        let mut host = Host::new(level(99));
+        host.refused.insert("chat");
+        host.deploy(&rule);
+        host.until(3);
+        let [letter] = &host.dead_letters()[..] else { panic!("one dead letter") };
+        host.refused.clear();
+        host.command("1", Command::Drop { intent: letter.clone() });
+        if restart {
+            host.restart(&rule);
+        }
+        host.command("2", Command::Retry { intent: letter.clone() });
+        host.until(5);
+        assert!(host.received().is_empty());
+        let refused: Vec<bool> = host.log().iter().map(|line| line.refused.is_some()).collect();
+        assert_eq!(refused, [false, true]);
+        // Who decided that is said, and the receiver's own reason stays as it was.
+        let stored = host.stored();
+        let [dropped] = &stored[..] else { panic!("one message") };
+        assert!(
+            matches!(&dropped.delivery, Delivery::Dead { last, dropped_by: Some(by), .. } if last == "no" && by == "ann"),
+            "{dropped:?}"
+        );
+    }
 }

@@ -257,7 +257,12 @@ impl FromRow for IntentRecord {
                 attempt,
                 reference: plain(row, "note")?,
             },
-            "dead" => Delivery::Dead { at: Timestamp(plain(row, "at")?), attempt, last: plain(row, "note")? },
+            "dead" => Delivery::Dead {
+                at: Timestamp(plain(row, "at")?),
+                attempt,
+                last: plain(row, "note")?,
+                dropped_by: plain(row, "owner")?,
+            },
             _ => return Err(Unread::Column("delivery")),
         };
         let mut maybe_repeated: bool = plain(row, "maybe_repeated")?;

@@ -312,10 +312,12 @@ impl<'a> DeliveryRow<'a> {
                 note: reference.as_deref(),
                 ..Self::default()
             },
-            Delivery::Dead { at, attempt, last } => Self {
+            Delivery::Dead { at, attempt, last, dropped_by } => Self {
                 delivery: "dead",
                 at: Some(at.0),
                 attempt: *attempt,
+                // Nobody else can own it.
+                owner: dropped_by.as_deref(),
                 note: Some(last),
                 ..Self::default()
             },

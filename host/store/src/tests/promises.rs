@@ -44,7 +44,10 @@ fn what_a_commit_wrote_is_what_a_takeover_finds() {
             intents: vec![
                 intent("i2", owed(120)),
                 IntentRecord { maybe_repeated: true, ..intent("i1", claimed) },
-                intent("i0", Delivery::Dead { at: Timestamp(9), attempt: 4, last: "404".to_owned() }),
+                intent(
+                    "i0",
+                    Delivery::Dead { at: Timestamp(9), attempt: 4, last: "404".to_owned(), dropped_by: None },
+                ),
             ],
             ..notifier(notifiers)
         };
@@ -218,7 +221,7 @@ fn the_next_notifier_finds_the_first_receipt_of_each_destination() {
     on_each(|store| {
         let tenure = store.take_notifier(&host("a"), None).unwrap().tenure;
         let resolved = || Phase::Resolved { at: Timestamp(90), why: Ending::Cleared };
-        let dead = Delivery::Dead { at: Timestamp(90), attempt: 1, last: "404".to_owned() };
+        let dead = Delivery::Dead { at: Timestamp(90), attempt: 1, last: "404".to_owned(), dropped_by: None };
         let written = NotifierCommit {
             episodes: vec![
                 episode("open", Phase::Active),
@@ -273,7 +276,7 @@ fn what_receivers_accepted_is_kept_with_the_message() {
         assert_eq!(store.commit(&of_notifier(1, first)).unwrap(), []);
         let found = store.take_notifier(&host("b"), None).unwrap();
         assert_eq!(found.intents, std::slice::from_ref(&message));
-        let dead = Delivery::Dead { at: Timestamp(9), attempt: 4, last: "404".to_owned() };
+        let dead = Delivery::Dead { at: Timestamp(9), attempt: 4, last: "404".to_owned(), dropped_by: None };
         let letter = IntentRecord { delivery: dead, ..message.clone() };
         let second = NotifierCommit { intents: vec![letter.clone()], ..notifier(found.tenure) };
         assert_eq!(store.commit(&of_notifier(2, second)).unwrap(), []);

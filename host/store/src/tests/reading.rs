@@ -29,7 +29,7 @@ fn a_reader_sees_each_commit_while_a_host_owns_the_store() {
 
     let mine = store.take_partition(PARTITION, &host("a"), None).unwrap().tenure;
     let notifiers = store.take_notifier(&host("n"), None).unwrap().tenure;
-    let dead = Delivery::Dead { at: Timestamp(130), attempt: 9, last: "404".to_owned() };
+    let dead = Delivery::Dead { at: Timestamp(130), attempt: 9, last: "404".to_owned(), dropped_by: None };
     let resolved = episode("e1", Phase::Resolved { at: Timestamp(9), why: Ending::Cleared });
     let active = episode("e2", Phase::Active);
     let evaluated = PartitionCommit {

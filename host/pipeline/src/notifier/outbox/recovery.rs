@@ -1,7 +1,7 @@
 use watchbell_contract::Timestamp;
 
 use crate::action::Note;
-use crate::record::{DEAD_LETTERS_MAX, DROPPED_BY, Delivery, IntentId, IntentRecord};
+use crate::record::{DEAD_LETTERS_MAX, Delivery, IntentId, IntentRecord};
 use crate::spec::DestinationName;
 
 use super::{Outbox, lane};
@@ -80,8 +80,8 @@ impl Outbox {
         let place = self.dead_letters.iter().position(|record| record.id == *id)?;
         let mut record = self.dead_letters.remove(place)?;
         self.forget_thread(&record);
-        if let Delivery::Dead { last, .. } = &mut record.delivery {
-            *last = format!("{DROPPED_BY}{by}: {last}");
+        if let Delivery::Dead { dropped_by, .. } = &mut record.delivery {
+            *dropped_by = Some(by.to_owned());
         }
         Some(record)
     }

@@ -345,6 +345,8 @@ fn delivery() -> impl Strategy<Value = Delivery> {
         }),
         (0..40_i64, prop::option::of(".{0,4}"))
             .prop_map(|(at, reference)| { Delivery::Delivered { at: Timestamp(at), attempt: 1, reference } }),
-        (0..40_i64, ".{0,4}").prop_map(|(at, last)| Delivery::Dead { at: Timestamp(at), attempt: 1, last }),
+        (0..40_i64, ".{0,4}", prop::option::of(".{0,4}")).prop_map(|(at, last, dropped_by)| {
+            Delivery::Dead { at: Timestamp(at), attempt: 1, last, dropped_by }
+        }),
     ]
 }
