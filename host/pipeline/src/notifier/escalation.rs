@@ -344,13 +344,10 @@ fn latest(
     passes: impl Fn(&HoldReason) -> bool,
 ) -> Option<(StepId, Vec<DestinationName>)> {
     let steps = &of.spec.alert.steps;
-    let eligible = |step: usize| {
-        let holds = hold::all(&What::Step(of, step, &steps[step]));
-        holds.iter().all(&passes) && !of.episode.early.contains(&steps[step].id())
-    };
-    let latest = &steps[among.clone().rfind(|step| eligible(*step))?];
+    let latest = &steps[among.clone().rfind(|step| eligible_but(of, *step, &passes))?];
     let mut to = Vec::new();
-    for step in among.filter(|step| steps[*step].after == latest.after && eligible(*step)) {
+    let instant = |step: &usize| steps[*step].after == latest.after && eligible_but(of, *step, &passes);
+    for step in among.filter(instant) {
         of.clock.push_receivers(&mut to, &steps[step]);
     }
     (!to.is_empty()).then(|| (latest.id(), to))
@@ -358,9 +355,13 @@ fn latest(
 
 /// Whether the step with this number is not held and has not fired early.
 fn eligible(of: Of<'_>, number: usize) -> bool {
+    eligible_but(of, number, |_| false)
+}
+
+/// The same, where holds of which `passes` is true do not count.
+fn eligible_but(of: Of<'_>, number: usize, passes: impl Fn(&HoldReason) -> bool) -> bool {
     let step = &of.spec.alert.steps[number];
-    hold::first(&What::Step(of, number, step)).is_none()
-        && !of.episode.early.iter().any(|early| *early == step.id())
+    hold::all(&What::Step(of, number, step)).iter().all(passes) && !of.episode.early.contains(&step.id())
 }
 
 /// Those who were notified and are still destinations of the rule, or people of its rotations, on call or not. The
