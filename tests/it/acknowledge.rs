@@ -7,25 +7,9 @@ use watchbell_pipeline::record::{EpisodeRecord, Phase};
 use watchbell_sandbox::Secret;
 use watchbell_store::{EpisodeFilter, Read, Sqlite};
 
+use crate::journey::FAILED_LOGINS;
 use crate::world::{Host, World, hit, now};
 
-const RULE: &str = r#"
-name: failed-logins
-use: frequency
-index: logs-auth
-filter: "Status: 401"
-every: 1s
-delay: 0s
-lateness: 1s
-lookback: 10m
-key: [host.name]
-params: { num_events: 3, timeframe: 1m }
-alert:
-  title: "{{ value }} failed logins on {{ labels['host.name'] }}"
-  body: "within a minute"
-  resolve_after: RESOLVE
-  to: [hook]
-"#;
 const PUBLIC: &str = "http://bell.invalid/below";
 const KEY: &str = "a-key-for-tests-0123456789abcdef";
 const SLACK_SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
@@ -47,7 +31,8 @@ async fn opened(resolve_after: &str, destination: &Value) -> Case {
     let then = now() - 3_000;
     let hits: Vec<Value> = (0..3).map(|at| hit(then + at, 401, HOST)).collect();
     world.documents("logs-auth", &hits).await;
-    world.write("failed-logins.yaml", &RULE.replace("RESOLVE", resolve_after));
+    let resolves = format!("resolve_after: {resolve_after}\n  to: [hook]");
+    world.write("failed-logins.yaml", &FAILED_LOGINS.replace("to: [hook]", &resolves));
     let mut hook = json!({
         "use": "webhook",
         "url": world.receiver.url,

@@ -8,6 +8,7 @@ mod stage; // work with a name, a budget and a log
 mod cargo; // calls of cargo
 mod toolchain; // a compiler for wasm
 mod java; // JDKs and Maven
+mod python; // a Python package in an environment of its own
 mod elastalert; // what Watchbell is compared with
 mod aiosmtpd; // a mail server
 mod setup; // all of these, found or installed

@@ -1,4 +1,5 @@
 //! `cargo xtask test`: every check there is, in stages with a budget each.
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -174,28 +175,34 @@ impl Suite {
 
     /// Random timelines beside ElastAlert2's own rule classes.
     fn timelines(&mut self, stage: &mut Stage) -> Result<TestReport> {
-        let python = match elastalert::python(&self.cache, stage) {
-            Ok(python) => python,
-            Err(why) => {
-                let skipped = vec![format!("random timelines compared with ElastAlert2 ({why:#})")];
-                return Ok(TestReport { skipped, ..TestReport::default() });
-            }
-        };
-        let variable = (elastalert::VARIABLE, python.display().to_string());
-        self.libtest(stage, &["--test", "it"], &[TIMELINES], &[variable])
+        let python = elastalert::python(&self.cache, stage);
+        let what = "random timelines compared with ElastAlert2";
+        self.beside(stage, (what, python, elastalert::VARIABLE), "it", TIMELINES)
     }
 
     /// Mails to aiosmtpd.
     fn mail(&mut self, stage: &mut Stage) -> Result<TestReport> {
-        let python = match aiosmtpd::python(&self.cache, stage) {
-            Ok(python) => python,
-            Err(why) => {
-                let skipped = vec![format!("mails to a real server ({why:#})")];
-                return Ok(TestReport { skipped, ..TestReport::default() });
+        let python = aiosmtpd::python(&self.cache, stage);
+        self.beside(stage, ("mails to a real server", python, aiosmtpd::VARIABLE), "smtp", MAILS)
+    }
+
+    /// Tests that need another program's Python, whose path is in a variable; without it they are one skip, `what`.
+    fn beside(
+        &self,
+        stage: &mut Stage,
+        (what, python, variable): (&str, Result<PathBuf>, &'static str),
+        binary: &str,
+        filter: &str,
+    ) -> Result<TestReport> {
+        match python {
+            Ok(python) => {
+                let variable = (variable, python.display().to_string());
+                self.libtest(stage, &["--test", binary], &[filter], &[variable])
             }
-        };
-        let variable = (aiosmtpd::VARIABLE, python.display().to_string());
-        self.libtest(stage, &["--test", "smtp"], &[MAILS], &[variable])
+            Err(why) => {
+                Ok(TestReport { skipped: vec![format!("{what} ({why:#})")], ..TestReport::default() })
+            }
+        }
     }
 
     /// Everything is built by now, so that the servers have the machine to themselves.

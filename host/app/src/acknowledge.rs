@@ -7,12 +7,12 @@ use tokio::sync::watch;
 use watchbell_contract::{Cause, Duration, Intent, Timestamp};
 use watchbell_links::{Keys, Link};
 use watchbell_manifest as manifest;
-use watchbell_manifest::{DestinationSpec, SecretRef};
+use watchbell_manifest::DestinationSpec;
 use watchbell_pipeline::record::Incarnation;
 use watchbell_pipeline::spec::DestinationName;
 use watchbell_sandbox::Secret;
 
-use crate::bind::reveal;
+use crate::credentials::reveal;
 
 /// How long a link can be used.
 const LIFETIME: Duration = Duration::from_hours(7 * 24);
@@ -54,8 +54,7 @@ impl Acknowledge {
     /// A secret that cannot be read, or keys that cannot be used; the message names them.
     pub(crate) fn of(environment: &manifest::Environment) -> Result<Option<Self>> {
         let Some(spec) = &environment.acknowledge else { return Ok(None) };
-        let secret = |named: &SecretRef| reveal(named).map(Secret::new);
-        let keys: Result<Vec<Secret>> = spec.keys.iter().map(secret).collect();
+        let keys: Result<Vec<Secret>> = spec.keys.iter().map(reveal).collect();
         let keys = Keys::new(keys.context("`ack_keys`")?)
             .context("`ack_keys`: make a key with `openssl rand -hex 32`")?;
         let mut signing = BTreeMap::new();
@@ -65,7 +64,7 @@ impl Acknowledge {
                 tracing::warn!(destination = name, "`{}` sends no signed answers", destination.product);
                 continue;
             };
-            let secret = secret(named).with_context(|| format!("destination `{name}`"))?;
+            let secret = reveal(named).with_context(|| format!("destination `{name}`"))?;
             signing.insert(DestinationName(name.clone()), Signing { secret, answers });
         }
         Ok(Some(Self { keys, public_url: spec.public_url.clone(), signing }))

@@ -311,7 +311,7 @@ fn limits(of: RuleLimits) -> Limits {
     limits
 }
 
-pub(crate) fn reveal(secret: &SecretRef) -> Result<String> {
+fn reveal(secret: &SecretRef) -> Result<String> {
     Ok(credentials::reveal(secret)?.expose().to_owned())
 }
 
