@@ -8,7 +8,9 @@ use watchbell_contract::{Duration, Label, Severity, Signal, SignalKind, Timestam
 
 use crate::digest;
 use crate::grid::Grid;
-use crate::record::{Change, Ending, EpisodeId, Incarnation, LastSignal, Level, Occurrence, Overflow};
+use crate::record::{
+    Change, Ending, EpisodeId, Failure, Incarnation, LastSignal, Level, Occurrence, Overflow,
+};
 use crate::signals::{self, LinkedSignal};
 use crate::spec::RuleSpec;
 use overflow::Admission;
@@ -188,6 +190,39 @@ pub(crate) fn silence(no_data: bool, window_end: Timestamp, spec: &RuleSpec) -> 
 /// The labels of the host's own level for an index without documents.
 fn no_data_labels() -> Vec<Label> {
     vec![Label { name: "no_data".into(), value: Some("true".into()) }]
+}
+
+/// The name of the label of the host's own level for a rule that cannot run. Manifests may not use it as a key.
+pub const CANNOT_RUN_LABEL: &str = "watchbell.cannot_run";
+
+/// A rule that has failed for too long: the host's own level, which a successful run ends. It begins at once, because
+/// window time, on which `for:` runs, stands.
+pub(crate) fn cannot_run(incarnation: &Incarnation, spec: &RuleSpec, failure: &Failure) -> Level {
+    let labels = cannot_run_labels();
+    Level {
+        id: digest::episode_id(incarnation, &spec.name, &labels, failure.at, failure.since),
+        labels,
+        has_begun: true,
+        severity: spec.severity,
+        since: failure.since,
+        until: failure.at,
+        last: LastSignal {
+            at: failure.at,
+            value: None,
+            threshold: None,
+            summary: signals::cut(&failure.message),
+            details: "{}".into(),
+            link: None,
+        },
+    }
+}
+
+pub(crate) fn cannot_run_labels() -> Vec<Label> {
+    vec![Label { name: CANNOT_RUN_LABEL.into(), value: Some("true".into()) }]
+}
+
+pub(crate) fn is_cannot_run(labels: &[Label]) -> bool {
+    matches!(labels, [label] if label.name == CANNOT_RUN_LABEL)
 }
 
 /// Ends every level of a rule that no longer exists.

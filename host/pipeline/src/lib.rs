@@ -30,6 +30,7 @@ mod fixtures; // test fixtures
 
 pub use config::Config;
 pub use coordinator::Coordinator;
+pub use level::CANNOT_RUN_LABEL;
 pub use level::overflow::OVERFLOW_LABEL;
 pub use partition::{OverflowStatus, PrimingProgress, RuleStatus, Running};
 pub use reason::{DeliveryReason, HoldReason, Reason, RunReason, SendReason};

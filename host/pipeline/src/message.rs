@@ -3,7 +3,7 @@
 use watchbell_contract::{Cause, Intent, Label, Severity, Timestamp};
 use watchbell_text::{Subject, Text};
 
-use crate::level::overflow;
+use crate::level::{self, overflow};
 use crate::record::{Delivery, EpisodeId, EpisodeRecord, IntentRecord, LastSignal};
 use crate::spec::RuleName;
 
@@ -47,6 +47,8 @@ pub enum Wording {
     Unacknowledged,
     /// The host's own, for a slice of time that could not be evaluated.
     Gap,
+    /// The host's own, for a rule that cannot run, or runs again.
+    CannotRun,
     /// The host's own, for many episodes that an edit made overdue.
     Edited,
     /// The host's own, for messages that are left out because too many of their rule wait.
@@ -85,7 +87,11 @@ impl Message {
             last: episode.last.clone(),
             count,
             more,
-            wording: if is_overflow { Wording::Overflow } else { Wording::Rule },
+            wording: match () {
+                () if is_overflow => Wording::Overflow,
+                () if level::is_cannot_run(&episode.labels) => Wording::CannotRun,
+                () => Wording::Rule,
+            },
         }
     }
 

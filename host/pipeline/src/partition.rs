@@ -6,6 +6,7 @@ mod bundle; // changes of the rules in force
 mod plan; // which window comes next
 mod run; // a window is evaluated
 mod failed; // a window failed
+mod cannot_run; // windows have failed for too long
 mod later; // events wait for their hours
 mod draft; // what changed since the last commit
 mod status; // the status of its rules

@@ -106,6 +106,8 @@ pub enum HoldReason {
     InhibitWait {
         until: Timestamp,
     },
+    /// The rule cannot run, and that was said.
+    ToldOnce,
     BelowSeverity {
         step: u32,
         severity: Severity,
@@ -244,6 +246,7 @@ impl HoldReason {
             Self::Inhibited { .. } => "inhibited",
             Self::InhibitWait { .. } => "inhibit_wait",
             Self::StepHours { .. } => "step_hours",
+            Self::ToldOnce => "told_once",
             Self::BelowSeverity { .. } => "below_severity",
             Self::Acknowledged => "acknowledged",
             Self::StepLater { .. } => "step_later",
@@ -348,6 +351,7 @@ impl fmt::Display for HoldReason {
             Self::StepHours { step, until: None } => {
                 write!(f, "escalation step {} is outside its hours", step + 1)
             }
+            Self::ToldOnce => write!(f, "that a rule cannot run is said once"),
             Self::BelowSeverity { step, severity } => {
                 write!(f, "escalation step {} requires severity {}", step + 1, severity.as_str())
             }

@@ -172,7 +172,7 @@ const TEXT_BYTES_MAX: usize = 1_024;
 
 /// Cuts the summary, and keeps the details only if they are short without their documents.
 pub(crate) fn shorten(last: &mut LastSignal) {
-    last.summary.truncate(last.summary.floor_char_boundary(TEXT_BYTES_MAX));
+    last.summary = cut(&last.summary);
     let mut details = serde_json::from_str::<Value>(&last.details).unwrap_or_default();
     if let Some(members) = details.as_object_mut() {
         members.remove(DOCUMENTS);
@@ -180,6 +180,11 @@ pub(crate) fn shorten(last: &mut LastSignal) {
     let text = details.to_string();
     let is_kept = details.is_object() && text.len() <= TEXT_BYTES_MAX;
     last.details = if is_kept { text } else { "{}".into() };
+}
+
+/// The beginning of a text.
+pub(crate) fn cut(text: &str) -> String {
+    text[..text.floor_char_boundary(TEXT_BYTES_MAX)].to_owned()
 }
 
 /// `details` with its documents. Unchanged if it is not an object, or the documents are not an array.

@@ -65,6 +65,7 @@ fn statuses() -> Vec<RuleStatus> {
         window: Range::new(late, late + MINUTE),
         message: "cluster `main`: connection refused".into(),
         streak: 7,
+        since: NOW - Duration(65_500),
     };
     let unanswered = Failure { streak: 3, message: "no answer within 1m".into(), ..failure.clone() };
     let run = Running {

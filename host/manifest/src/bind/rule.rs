@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use watchbell_contract::{Context, Duration, Plan, Severity};
-use watchbell_pipeline::OVERFLOW_LABEL;
 use watchbell_pipeline::spec::{CatchUp, Meaning, NoData, RuleName, RuleSpec, Schedule};
+use watchbell_pipeline::{CANNOT_RUN_LABEL, OVERFLOW_LABEL};
 
 use super::doc::Doc;
 use super::module::module_ref;
@@ -70,12 +70,14 @@ impl Bench<'_> {
         let body_place = place(doc, "/alert/body", texts.and_then(|alert| alert.body.as_ref()));
         let (alert, shown) =
             alert::alert(doc, raw.alert, severity, &raw.key, zone.as_deref(), self.environment);
-        if let Some(place) = raw.key.iter().position(|field| field == OVERFLOW_LABEL) {
-            doc.fault(
-                &format!("/key/{place}"),
-                format!("`key` may not have the field `{OVERFLOW_LABEL}`, which names the keys beyond `limits.episodes`"),
-            )
-            .push(doc);
+        for (place, field) in raw.key.iter().enumerate() {
+            let names = match field.as_str() {
+                OVERFLOW_LABEL => "the keys beyond `limits.episodes`",
+                CANNOT_RUN_LABEL => "a rule that cannot run",
+                _ => continue,
+            };
+            let what = format!("`key` may not have the field `{field}`, which names {names}");
+            doc.fault(&format!("/key/{place}"), what).push(doc);
         }
         let own = doc.limits("/limits", &raw.limits);
         let limits = self.environment.map_or(own, |environment| own.over(environment.limits));

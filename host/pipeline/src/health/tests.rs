@@ -74,6 +74,7 @@ fn a_rule_of_every_minute_may_be_two_late_and_the_cause_is_named() {
         window: Range::new(Timestamp(0), Timestamp(1)),
         message: "cluster `main` is down".into(),
         streak: 3,
+        since: Timestamp(DAY),
     });
     let due = Timestamp(DAY) + MINUTE;
     let at = |after: Duration| judged(freshness, behind.clone(), fresh(), due + after);

@@ -412,7 +412,10 @@ pub(crate) fn waiting(of: Of<'_>) -> HoldReason {
         return reason;
     }
     if let Some((step, until)) = next_step(of.episode, &of.spec.alert) {
-        return HoldReason::StepLater { step: step as u32, until };
+        return match hold::first(&What::Step(of, step, &of.spec.alert.steps[step])) {
+            Some(HoldReason::ToldOnce) => HoldReason::ToldOnce,
+            _ => HoldReason::StepLater { step: step as u32, until },
+        };
     }
     match repeat_at(of) {
         Some(until) => HoldReason::RepeatLater { until },

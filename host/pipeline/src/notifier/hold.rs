@@ -7,6 +7,7 @@ mod paused; // a person has paused everything
 mod silenced; // a person has silenced it
 mod maintenance; // a maintenance window
 mod inhibited; // an open episode mutes it
+mod told_once; // a rule that cannot run is told once
 mod severity; // a step requires a higher severity
 mod acknowledged; // a person is working on it
 mod step_hours; // outside the hours of a step
@@ -29,6 +30,7 @@ pub(crate) const HOLDS: &[&dyn Hold] = &[
     &silenced::Silenced,
     &maintenance::UnderMaintenance,
     &inhibited::Inhibited,
+    &told_once::ToldOnce,
     &severity::BelowSeverity,
     &acknowledged::Acknowledged,
     &step_hours::StepHours,

@@ -31,6 +31,13 @@ const GAP_TITLE: &str = "{{ rule }} could not evaluate a slice of time";
 const GAP_BODY: &str = "{{ summary }}\n\nThe slice is recorded as a gap, and the rule continues after it. If it fails \
                         there too, that gap is recorded without another message.";
 
+const CANNOT_RUN_TITLE: &str =
+    "{{ rule }} {% if cause == \"resolved\" %}runs again{% else %}cannot run{% endif %}";
+const CANNOT_RUN_BODY: &str = "{% if cause == \"resolved\" %}It had failed since {{ since }}: {{ summary }}\n\n\
+     What it missed is evaluated now.{% else %}It has failed since {{ since }}: {{ summary }}\n\n\
+     Until it runs again, it finds nothing. This is said once; another message says when it runs.{% endif %}\
+     {% if person %}\n\nAcknowledged by {{ person }}.{% endif %}";
+
 /// Says how many episodes it stands for.
 const EDITED_TITLE: &str = "{{ rule }}: {{ count }} more episodes are open";
 const EDITED_BODY: &str = "{{ summary }}. Editing the rule's escalation made these messages due at once:\n\
@@ -72,6 +79,7 @@ impl Templates {
             Wording::Acknowledged => (title.to_owned(), format!("{body}{ACKNOWLEDGED}")),
             Wording::Unacknowledged => (title.to_owned(), format!("{body}{UNACKNOWLEDGED}")),
             Wording::Gap => (GAP_TITLE.to_owned(), GAP_BODY.to_owned()),
+            Wording::CannotRun => (CANNOT_RUN_TITLE.to_owned(), CANNOT_RUN_BODY.to_owned()),
             Wording::Overflow => (OVERFLOW_TITLE.to_owned(), OVERFLOW_BODY.to_owned()),
             Wording::Backlog => (BACKLOG_TITLE.to_owned(), BACKLOG_BODY.to_owned()),
             Wording::Edited => (EDITED_TITLE.to_owned(), EDITED_BODY.to_owned()),

@@ -14,9 +14,15 @@ impl Rule {
     pub(super) fn failed(&mut self, underway: &Underway, fault: RunFault, scope: &mut Scope<'_>) {
         let RunFault { kind, message } = fault;
         let window = underway.window;
-        let streak = self.record.failure.as_ref().map_or(0, |failure| failure.streak) + 1;
+        let (streak, since) = self
+            .record
+            .failure
+            .as_ref()
+            .map_or((1, scope.now), |failure| (failure.streak + 1, failure.since));
         let over = Range { start: window.start, end: window.end };
-        self.record.failure = Some(Failure { at: scope.now, window: over, message: message.clone(), streak });
+        let failure = Failure { at: scope.now, window: over, message: message.clone(), streak, since };
+        self.cannot_run(&failure, scope);
+        self.record.failure = Some(failure);
         let retry = self.next_try(underway, kind, streak, scope);
         let next = match self.recovery(underway, kind, retry.certain, scope) {
             Recovery::Retry => {

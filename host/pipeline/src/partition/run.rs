@@ -43,7 +43,7 @@ impl Rule {
         self.retry = None;
         // While parts of a chunk of the history are read because the whole failed, its failure is the current one.
         if underway.purpose == Purpose::Live || self.slice == Slice::Whole {
-            self.is_well();
+            self.is_well(scope);
         }
         self.record.last_run = Some(RunSummary {
             window: Range { start: window.start, end: window.end },
@@ -67,9 +67,10 @@ impl Rule {
         scope.draft.rule(&self.record);
     }
 
-    fn is_well(&mut self) {
+    fn is_well(&mut self, scope: &mut Scope<'_>) {
         self.record.gap_announced = false;
         self.record.failure = None;
+        self.runs_again(scope);
     }
 
     /// Says which fields are newly in no mapping, and keeps all of them.
@@ -106,7 +107,7 @@ impl Rule {
         let Some(until) = primed else { return };
         self.record.priming = None;
         self.primed_from = None;
-        self.is_well();
+        self.is_well(scope);
         scope.draft.note(Note::Primed { rule: self.spec.name.clone(), until });
         // Priming announces nothing, but a level ends if the whole history says so.
         let levels = std::mem::take(&mut self.primed);

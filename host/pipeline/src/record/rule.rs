@@ -91,6 +91,8 @@ pub struct Failure {
     pub message: String,
     /// Failed runs since the last run that committed.
     pub streak: u32,
+    /// When the first of them failed.
+    pub since: Timestamp,
 }
 
 /// A slice of time that was not evaluated, and why.

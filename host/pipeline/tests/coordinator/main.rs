@@ -2,6 +2,7 @@
 mod host; // carries out what it orders, at once
 mod levels; // a level that is seen again says more, and is no other level
 mod edits; // open episodes follow the rules in force
+mod cannot_run; // a rule that fails for too long
 mod commands; // what people ask for
 mod statuses; // what is said of a rule
 mod oncall; // who is on call when a message is decided

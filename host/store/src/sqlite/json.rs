@@ -88,6 +88,9 @@ pub(crate) struct FailureForm {
     end: i64,
     message: String,
     streak: u32,
+    /// Absent in older stores.
+    #[serde(default)]
+    since: Option<i64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -377,6 +380,7 @@ impl Column for Failure {
             end: self.window.end.0,
             message: self.message.clone(),
             streak: self.streak,
+            since: Some(self.since.0),
         }
     }
     fn read(form: Self::Form) -> Option<Self> {
@@ -385,6 +389,7 @@ impl Column for Failure {
             window: Range::new(Timestamp(form.start), Timestamp(form.end)),
             message: form.message,
             streak: form.streak,
+            since: Timestamp(form.since.unwrap_or(form.at)),
         })
     }
 }

@@ -47,6 +47,7 @@ pub(crate) fn wording_name(wording: Wording) -> &'static str {
         Wording::Acknowledged => "acknowledged",
         Wording::Unacknowledged => "unacknowledged",
         Wording::Gap => "gap",
+        Wording::CannotRun => "cannot-run",
         Wording::Edited => "edited",
         Wording::Overflow => "overflow",
         Wording::Backlog => "backlog",
@@ -55,9 +56,20 @@ pub(crate) fn wording_name(wording: Wording) -> &'static str {
 
 pub(crate) fn wording(name: &str) -> Option<Wording> {
     use Wording::{
-        Acknowledged, Backlog, BeforeStore, Edited, Gap, Overflow, Rule, RuleEnded, Unacknowledged,
+        Acknowledged, Backlog, BeforeStore, CannotRun, Edited, Gap, Overflow, Rule, RuleEnded, Unacknowledged,
     };
-    let all = [Rule, RuleEnded, BeforeStore, Gap, Edited, Overflow, Backlog, Acknowledged, Unacknowledged];
+    let all = [
+        Rule,
+        RuleEnded,
+        BeforeStore,
+        Gap,
+        CannotRun,
+        Edited,
+        Overflow,
+        Backlog,
+        Acknowledged,
+        Unacknowledged,
+    ];
     all.into_iter().find(|it| wording_name(*it) == name)
 }
 

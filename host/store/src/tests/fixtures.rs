@@ -115,6 +115,7 @@ pub(crate) fn rule(name: &str, cursor: i64) -> RuleRecord {
             window: Range::new(Timestamp(0), Timestamp(1)),
             message: "cluster `main`: connection refused".to_owned(),
             streak: 2,
+            since: Timestamp(cursor - 1),
         }),
         gap_announced: cursor % 3 == 0,
         off_since: (cursor % 2 == 0).then_some(Timestamp(cursor + 11)),

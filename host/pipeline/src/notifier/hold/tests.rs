@@ -2,6 +2,7 @@ use watchbell_contract::{Duration, Severity};
 
 use crate::active::{Active, Outside, Written};
 use crate::fixtures::{self, episode, step};
+use crate::level;
 use crate::maintenance::{HoldsSpec, Inhibition, Maintenance, Span};
 use crate::matcher::Matcher;
 use crate::record::{EpisodeId, PauseRecord, Phase, SilenceId, SilenceRecord, SilenceSpec};
@@ -102,7 +103,7 @@ fn an_event_is_held_by_the_hours_alone() {
 }
 
 /// The names of the holds, in the order of `HOLDS`, as `held_by` makes each of them apply to the last step.
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 11] = [
     "pending",
     "inactive",
     "resolved_by_hand",
@@ -110,6 +111,7 @@ const NAMES: [&str; 10] = [
     "silenced",
     "maintenance",
     "inhibited",
+    "told_once",
     "below_severity",
     "acknowledged",
     "step_hours",
@@ -124,6 +126,10 @@ fn is_possible(one: &str, other: &str) -> bool {
         _ => 0,
     };
     let phases = (phase(one), phase(other));
+    // A rule that cannot run never waits for `for` or its hours.
+    if (phases.0 == 1 && other == "told_once") || (phases.1 == 1 && one == "told_once") {
+        return false;
+    }
     phases.0 == phases.1 || phases.0 == 0 || phases.1 == 0
 }
 
@@ -160,6 +166,9 @@ fn held_by(reasons: &[&str]) -> Vec<&'static str> {
         let wait = Duration::ZERO;
         holds.inhibitions.push(Inhibition { source, target: matchers, equal: Vec::new(), wait });
     }
+    if is("told_once") {
+        (episode.labels, episode.ordinal) = (level::cannot_run_labels(), 1);
+    }
     episode.severity = if is("below_severity") { Severity::Warning } else { Severity::Critical };
     spec.alert.steps[1].when = if is("step_hours") { hours() } else { None };
     let mut standing = Standing::new(silences, is("paused").then_some(pause), since);
@@ -182,5 +191,5 @@ fn every_hold_alone_and_every_pair_of_them_is_said_in_order() {
             pairs += 1;
         }
     }
-    assert_eq!((NAMES.len(), pairs), (HOLDS.len(), 40));
+    assert_eq!((NAMES.len(), pairs), (HOLDS.len(), 48));
 }
