@@ -54,7 +54,8 @@ pub(crate) fn run(cache: &Cache, name: &str, arguments: &[String]) -> Result<Exi
 fn needs_server(arguments: &[String]) -> bool {
     let is = |words: &[&str]| arguments.iter().any(|argument| words.contains(&argument.as_str()));
     let named = arguments.iter().any(|word| word.starts_with("--cluster"));
-    !named && !is(&["parse", "rows", "rules", "sandbox", "texts", "scale", "help", "--help", "-h"])
+    !named
+        && !is(&["parse", "rows", "rules", "sandbox", "texts", "scale", "deliveries", "help", "--help", "-h"])
 }
 
 /// Sets up, and tells what was found where it took a while.

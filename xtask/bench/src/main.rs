@@ -11,6 +11,7 @@ mod process; // what a process cost
 mod node; // the embedded node against a real server
 mod host; // the whole host on raw hits
 mod elastalert; // ElastAlert2 at the same work
+mod deliveries; // from a decision, and from a document, to its receiver
 mod scale; // twenty thousand rules
 mod tests; // a thousand tests of rules
 
@@ -51,6 +52,9 @@ enum What {
     Node,
     /// The whole host on raw hits of a real server, against the server's rate when nobody parses the answers.
     Host,
+    /// From a decision to its receiver at 200 messages a second, and from a searchable document to its receiver; takes
+    /// about eight minutes.
+    Deliveries,
     /// Twenty thousand rules every minute, with and without requests to the status pages; takes about ten minutes.
     Scale {
         #[arg(long, default_value_t = 20_000)]
@@ -91,6 +95,7 @@ fn bench(args: &Args) -> Result<()> {
         Some(What::Tests) => tests::bench(runs),
         Some(What::Node) => node::bench(runs, &node::servers(args.work.cluster.as_deref())?),
         Some(What::Host) => host::bench(&args.work).map(drop),
+        Some(What::Deliveries) => deliveries::bench(runs),
         Some(What::Scale { rules }) => scale::bench(rules, runs.min(4)),
         Some(What::Elastalert) => elastalert::bench(&args.work),
         None => {

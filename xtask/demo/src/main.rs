@@ -1,8 +1,13 @@
-//! `cargo xtask demo`: the whole path on a live stream, told as it happens. The host, the rules, the alerter and the
-//! search node are the real ones; only the web traffic is made up.
+//! `cargo xtask demo`: the whole path on a live stream, told as it happens: a spike is found and told in a chat, nobody
+//! answers, so a mail follows; somebody presses the button in the message, and everyone hears that; at last it is over.
+//! The host, the rules, the alerters and the search node are the real ones; only the web traffic is made up.
 mod traffic; // the made-up web logs
 mod cluster; // where they go
-mod receiver; // who hears of the spike
+mod receiver; // who hears of the spike in a chat and by text message
+#[path = "../../../host/mail/tests/smtp/server.rs"]
+#[allow(dead_code, clippy::unwrap_used, reason = "the mail server of the tests")]
+mod mail; // who hears of it by mail
+mod play; // what happens, in order
 mod story; // the host's log lines, as a person would tell them
 
 use std::path::PathBuf;
@@ -16,10 +21,11 @@ use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
 use cluster::Cluster;
+use play::Play;
 use receiver::Receiver;
 use traffic::Traffic;
 
-/// Shows Watchbell finding a spike of 5xx responses in a live log stream and sending an alert.
+/// Shows Watchbell finding a spike of 5xx responses in a live log stream: chat, mail, acknowledged, resolved.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask demo")]
 struct Args {
@@ -39,7 +45,7 @@ struct Args {
     rules: PathBuf,
 }
 
-/// How long `--once` waits for the alert.
+/// Longer than the story takes.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 #[tokio::main]
@@ -84,29 +90,36 @@ async fn tell(args: Args) -> Result<Ending> {
     };
     let cluster = Cluster::prepare(&url).await?;
     story::say("logs", &format!("stream into {url}, index {}", cluster::INDEX));
-    let (alerts, mut heard) = mpsc::unbounded_channel();
-    let receiver = Receiver::start(alerts).await?;
-    story::say("chat", &format!("listens on {} as the destination `ops-chat`", receiver.url));
+    let (sender, alerts) = mpsc::unbounded_channel();
+    let receiver = Receiver::start(sender).await?;
+    let mail = mail::Server::start(mail::Tls::None, []).await;
+    story::say("chat", &format!("listens on {} as the destination `ops-chat`", receiver.chat));
+    story::say(
+        "mail",
+        &format!("listens on 127.0.0.1:{} as `ops-mail`: after 6 s, unless acknowledged", mail.port),
+    );
+    story::say("sms", &format!("listens on {} as `ops-sms`: after 18 s, unless acknowledged", receiver.sms));
 
     let mut traffic = Traffic::new();
     cluster.write(&traffic.backlog()).await?;
     story::say("logs", "the last minute was quiet: 12 requests a second, 1 of them a 5xx");
     let store = scratch.path().join("demo.sqlite");
-    let mut host = start_host(&args, &url, &receiver.url, &store)?;
-    let stderr = host.stderr.take().context("the host's log is not readable")?;
-    let (lines, mut log) = mpsc::unbounded_channel();
-    tokio::spawn(async move {
-        let mut reader = BufReader::new(stderr).lines();
-        while let Ok(Some(line)) = reader.next_line().await {
-            if lines.send(line).is_err() {
-                break;
-            }
-        }
-    });
-    let ending = play(&args, &mut traffic, &cluster, &mut host, &mut log, &mut heard).await;
-    stop(&mut host).await;
+    let listen = free_address().await?;
+    let public_url = format!("http://{listen}");
+    let tokens = [
+        ("ELASTICSEARCH_URL", url),
+        ("OPS_CHAT_URL", receiver.chat),
+        ("OPS_MAIL_SERVER", format!("127.0.0.1:{}", mail.port)),
+        ("OPS_SMS_URL", receiver.sms),
+        ("PUBLIC_URL", public_url.clone()),
+    ];
+    let mut host = start_host(&args, &listen, &tokens, &store)?;
+    let log = lines_of(&mut host)?;
+    let mut play = Play { once: args.once, traffic, cluster, host, log, alerts, mail, public_url };
+    let ending = play.tell().await;
+    stop(&mut play.host).await;
     if args.cluster.is_some() {
-        cluster.remove().await?;
+        play.cluster.remove().await?;
     }
     drop(node);
     let ending = ending?;
@@ -116,48 +129,25 @@ async fn tell(args: Args) -> Result<Ending> {
     Ok(ending)
 }
 
-/// Streams until the story is over: the alert and the calm after it, or patience.
-async fn play(
-    args: &Args,
-    traffic: &mut Traffic,
-    cluster: &Cluster,
-    host: &mut Child,
-    log: &mut mpsc::UnboundedReceiver<String>,
-    heard: &mut mpsc::UnboundedReceiver<receiver::Alert>,
-) -> Result<Ending> {
-    let mut beat = tokio::time::interval(traffic::BEAT);
-    let mut arrived = false;
-    let end = tokio::time::Instant::now() + if args.once { PATIENCE } else { traffic::STORY.max(PATIENCE) };
-    loop {
-        tokio::select! {
-            _ = beat.tick() => {
-                let batch = traffic.next_beat();
-                if let Some(turn) = traffic.turn() {
-                    story::say("logs", turn);
-                }
-                cluster.write(&batch).await?;
-                if traffic.is_over() && arrived {
-                    return Ok(Ending::Arrived);
-                }
+/// The host's log, line by line.
+fn lines_of(host: &mut Child) -> Result<mpsc::UnboundedReceiver<String>> {
+    let stderr = host.stderr.take().context("the host's log is not readable")?;
+    let (lines, log) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let mut reader = BufReader::new(stderr).lines();
+        while let Ok(Some(line)) = reader.next_line().await {
+            if lines.send(line).is_err() {
+                break;
             }
-            Some(line) = log.recv() => story::retell(&line),
-            Some(alert) = heard.recv() => {
-                story::say_loud("chat", &alert.to_string());
-                arrived |= alert.is_about("5xxs spiked");
-                if arrived && args.once {
-                    return Ok(Ending::Arrived);
-                }
-            }
-            status = host.wait() => {
-                while let Ok(line) = log.try_recv() {
-                    eprintln!("{line}");
-                }
-                bail!("the host exited unexpectedly ({})", status?);
-            }
-            () = tokio::time::sleep_until(end) => return Ok(Ending::of(arrived)),
-            _ = tokio::signal::ctrl_c() => return Ok(if arrived { Ending::Arrived } else { Ending::Interrupted }),
         }
-    }
+    });
+    Ok(log)
+}
+
+/// Where the host will listen: the links in its messages name the place before it does.
+async fn free_address() -> Result<String> {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.context("cannot listen on loopback")?;
+    Ok(listener.local_addr()?.to_string())
 }
 
 async fn start_node(args: &Args) -> Result<(Child, String)> {
@@ -174,20 +164,23 @@ async fn start_node(args: &Args) -> Result<(Child, String)> {
     Ok((node, url.to_owned()))
 }
 
-fn start_host(args: &Args, cluster: &str, chat: &str, store: &std::path::Path) -> Result<Child> {
+fn start_host(
+    args: &Args,
+    listen: &str,
+    tokens: &[(&str, String)],
+    store: &std::path::Path,
+) -> Result<Child> {
     story::say("host", "starts with rules/ in environment `demo`");
-    Command::new(&args.bin)
-        .args(["run", "--json", "--environment", "demo", "--listen", "127.0.0.1:0"])
-        .arg("--rules")
-        .arg(&args.rules)
-        .arg("--store")
-        .arg(store)
-        .args([
-            "--token",
-            &format!("ELASTICSEARCH_URL={cluster}"),
-            "--token",
-            &format!("OPS_CHAT_URL={chat}"),
-        ])
+    let mut command = Command::new(&args.bin);
+    command.args(["run", "--json", "--environment", "demo", "--listen", listen, "--rules"]);
+    command.arg(&args.rules).arg("--store").arg(store);
+    for (name, value) in tokens {
+        command.args(["--token", &format!("{name}={value}")]);
+    }
+    // Signs the links that acknowledge.
+    let key: String = (0..4).map(|_| format!("{:016x}", rand::random::<u64>())).collect();
+    command
+        .env("WATCHBELL_ACK_KEY", key)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

@@ -49,6 +49,7 @@ pub(crate) fn retell(line: &str) {
         "failed" => say_loud("rule", &format!("{rule}: {message}")),
         _ if message.starts_with("episode")
             || message.starts_with("delivered")
+            || message.starts_with("command")
             || message.starts_with("primed") =>
         {
             say("host", &format!("{rule} {message}"));

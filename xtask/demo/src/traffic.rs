@@ -8,8 +8,6 @@ use serde_json::{Value, json};
 
 /// How often a batch is written.
 pub(crate) const BEAT: Duration = Duration::from_millis(250);
-/// How long the whole story takes.
-pub(crate) const STORY: Duration = Duration::from_secs(40);
 /// When the spike begins, and how long it lasts.
 const SPIKE_AT: Duration = Duration::from_secs(10);
 const SPIKE_FOR: Duration = Duration::from_secs(12);
@@ -60,10 +58,6 @@ impl Traffic {
     /// What has just changed, if anything has.
     pub(crate) fn turn(&mut self) -> Option<&'static str> {
         self.turn.take()
-    }
-
-    pub(crate) fn is_over(&self) -> bool {
-        BEAT * self.beats >= STORY
     }
 
     /// `errors` 5xx responses a second among the usual requests.
