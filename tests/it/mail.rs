@@ -1,7 +1,7 @@
 //! A host whose episodes arrive as mails.
 #[path = "../../host/mail/tests/smtp/server.rs"]
 #[allow(dead_code, reason = "its other tests use the rest of it")]
-mod server; // a mail server with a script
+pub(crate) mod server; // a mail server with a script
 
 use serde_json::json;
 

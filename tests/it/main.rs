@@ -5,6 +5,7 @@ mod tidy; // what no linter knows
 mod journey; // from document to delivery
 mod commands; // what people do about it
 mod mail; // episodes as mails
+mod story; // from chat to text message to the end, whatever dies
 mod acknowledge; // from the message
 mod crash; // kill -9 at every numbered step
 mod destinations; // what they would get, and whether it arrives
