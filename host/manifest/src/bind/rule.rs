@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 use watchbell_contract::{Context, Duration, Plan, Severity};
 use watchbell_pipeline::OVERFLOW_LABEL;
+use watchbell_pipeline::message::HOST;
 use watchbell_pipeline::spec::{CatchUp, Meaning, NoData, RuleName, RuleSpec, Schedule};
 
 use super::doc::Doc;
@@ -70,6 +71,11 @@ impl Bench<'_> {
         let body_place = place(doc, "/alert/body", texts.and_then(|alert| alert.body.as_ref()));
         let (alert, shown) =
             alert::alert(doc, raw.alert, severity, &raw.key, zone.as_deref(), self.environment);
+        if raw.name == HOST {
+            doc.fault("/name", format!("`{HOST}` is the name by which the host tells about itself"))
+                .hint("give the rule another name")
+                .push(doc);
+        }
         if let Some(place) = raw.key.iter().position(|field| field == OVERFLOW_LABEL) {
             doc.fault(
                 &format!("/key/{place}"),
