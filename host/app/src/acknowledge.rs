@@ -8,6 +8,7 @@ use watchbell_contract::{Cause, Duration, Intent, Timestamp};
 use watchbell_links::{Keys, Link};
 use watchbell_manifest as manifest;
 use watchbell_manifest::DestinationSpec;
+use watchbell_pipeline::message::HOST;
 use watchbell_pipeline::record::Incarnation;
 use watchbell_pipeline::spec::DestinationName;
 use watchbell_sandbox::Secret;
@@ -80,7 +81,8 @@ impl Acknowledge {
         now: Timestamp,
     ) -> Option<String> {
         let is_open = matches!(intent.cause, Cause::Opened | Cause::Worse | Cause::Repeat | Cause::Escalated);
-        if !is_open {
+        // What the host says of itself is no episode of a rule.
+        if !is_open || intent.rule == HOST {
             return None;
         }
         let link = Link {

@@ -71,6 +71,12 @@ pub(crate) fn log(note: Note) {
         Note::Backlog { rule, destination, message } => {
             tracing::warn!(rule = rule.0, destination = destination.0, "{message}");
         }
+        Note::DestinationChanged { destination, message, is_bad: true } => {
+            tracing::warn!(destination = destination.0, "{message}");
+        }
+        Note::DestinationChanged { destination, message, is_bad: false } => {
+            tracing::info!(destination = destination.0, "{message}");
+        }
         Note::WithinLimit { rule, limit } => {
             tracing::info!(rule = rule.0, limit, "no key is beyond `limits.episodes` any more");
         }

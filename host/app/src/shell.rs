@@ -456,6 +456,7 @@ impl Shell {
             owed: self.coordinator.outbox_depth() as u64,
             drift: self.clock.drift(),
             apart: self.clocks.causes(),
+            destinations: self.coordinator.destination_warnings(),
             progress: self.progress,
             store_fault: self.store_fault.clone(),
             concurrency: Arc::clone(&self.concurrency),

@@ -13,6 +13,8 @@ mod access; // who may ask and command the host
 mod acknowledge; // how messages are acknowledged
 mod holds; // what an environment holds back
 mod oncall; // who is on call
+mod limit; // how many messages a destination is sent
+mod fallback; // who gets what a destination did not take
 mod environment; // an environment → where rules run
 mod digest; // the digest of a value
 

@@ -32,7 +32,8 @@ pub struct Environment {
     pub listen: Option<SocketAddr>,
     /// How messages are acknowledged from outside; `None`: they are not.
     pub acknowledge: Option<AcknowledgeSpec>,
-    /// Maintenance windows, what mutes what, how long a silence may last, and who is on call.
+    /// Maintenance windows, what mutes what, how long a silence may last, who is on call, and whom the host tells about
+    /// itself.
     pub holds: HoldsSpec,
     /// The Unix socket for commands, relative to the working directory; `None`: beside the store.
     pub socket: Option<PathBuf>,
@@ -170,19 +171,25 @@ impl Environment {
     }
 
     /// The destinations that a message of `alert` may reach, each once, in the order of its steps: of a rotation, those of
-    /// all its people.
+    /// all its people, and what each falls back to.
     pub fn reached(&self, alert: &AlertSpec) -> Vec<DestinationName> {
         let mut reached: Vec<DestinationName> = Vec::new();
         for name in alert.steps.iter().flat_map(|step| &step.to) {
             let people = self.rotation(name).map_or(&[][..], Rotation::people);
             let own = people.is_empty().then_some(name);
             for name in people.iter().map(|person| &person.destination).chain(own) {
-                if !reached.contains(name) {
-                    reached.push(name.clone());
-                }
+                self.push_reached(&mut reached, name);
             }
         }
         reached
+    }
+
+    fn push_reached(&self, reached: &mut Vec<DestinationName>, name: &DestinationName) {
+        let mut next = Some(name);
+        while let Some(name) = next.filter(|name| !reached.contains(name)) {
+            reached.push(name.clone());
+            next = self.destinations.get(&name.0).and_then(|spec| spec.outbox.fallback.as_ref());
+        }
     }
 
     /// The Unix socket for commands: the one that is named, or the one beside the store at `sqlite`.

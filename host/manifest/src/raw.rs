@@ -1,5 +1,6 @@
 //! Documents as written. They have passed their schemas; only `bind` uses these types.
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use serde::de::Error as _;
@@ -183,6 +184,7 @@ pub(crate) struct Environment {
     pub(crate) silences: Silences,
     #[serde(default)]
     pub(crate) oncall: BTreeMap<String, Rotation>,
+    pub(crate) host_alerts: Option<HostAlerts>,
     #[serde(default)]
     pub(crate) limits: Limits,
 }
@@ -335,9 +337,27 @@ pub(crate) struct Destination {
     #[serde(default)]
     pub(crate) retry: Retry,
     pub(crate) concurrency: Option<usize>,
+    pub(crate) limit: Option<DestinationLimit>,
+    #[serde(rename = "else")]
+    pub(crate) fallback: Option<String>,
     /// The keys of its kind.
     #[serde(flatten)]
     pub(crate) endpoint: serde_json::Map<String, Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DestinationLimit {
+    pub(crate) per_minute: Option<NonZeroU32>,
+    pub(crate) per_hour: Option<NonZeroU32>,
+    pub(crate) per_day: Option<NonZeroU32>,
+    pub(crate) timezone: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HostAlerts {
+    pub(crate) to: Vec<String>,
 }
 
 #[derive(Deserialize)]

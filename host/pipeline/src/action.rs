@@ -94,6 +94,13 @@ pub enum Note {
         /// A sentence for people.
         message: String,
     },
+    /// A destination's limit is reached, it keeps failing, or it takes messages again.
+    DestinationChanged {
+        destination: DestinationName,
+        /// A sentence for people.
+        message: String,
+        is_bad: bool,
+    },
     /// No key fires beyond the rule's limit of open episodes any more.
     WithinLimit {
         rule: RuleName,

@@ -40,6 +40,11 @@ pub(crate) fn intent_id(episode: &EpisodeId, cause: &str, ordinal: u32, to: &Des
     IntentId(digest.text(&episode.0).text(cause).number(i64::from(ordinal)).text(&to.0).hex())
 }
 
+/// The id of a message to `to` that another destination did not take: no id of a message of its own.
+pub(crate) fn fallback_id(refused: &IntentId, to: &DestinationName) -> IntentId {
+    IntentId(Parts::new("fallback").text(&refused.0).text(&to.0).hex())
+}
+
 impl Step {
     /// The same for a step before and after an edit. The order of its destinations does not matter.
     pub fn id(&self) -> StepId {

@@ -58,6 +58,10 @@ pub enum CauseKind {
     FieldsUnmapped,
     /// A warning: more keys of a rule fire than its limit of open episodes allows.
     Overflow,
+    /// A warning: a destination keeps failing.
+    DestinationFails,
+    /// A warning: a destination's limit is reached.
+    DestinationLimited,
     /// The main loop is stuck.
     LoopStalled,
     /// No host responds.
@@ -106,6 +110,8 @@ impl CauseKind {
             Self::Late => "late",
             Self::FieldsUnmapped => "fields_unmapped",
             Self::Overflow => "overflow",
+            Self::DestinationFails => "destination_fails",
+            Self::DestinationLimited => "destination_limited",
             Self::LoopStalled => "loop_stalled",
             Self::Silent => "silent",
             Self::More => "more",

@@ -10,6 +10,7 @@ pub mod active; // when notifications may begin
 pub mod matcher; // conditions that choose episodes and events
 pub mod maintenance; // what an environment holds back
 pub mod oncall; // who is on call
+pub mod limit; // how many messages a destination is sent
 mod grid; // where windows may end
 mod window; // which time range a run covers
 mod priming; // what a rule reads before its first window

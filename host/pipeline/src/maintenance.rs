@@ -5,8 +5,9 @@ use watchbell_contract::{Duration, Timestamp};
 use crate::matcher::Matcher;
 use crate::oncall::Rotation;
 use crate::schedule::Cron;
+use crate::spec::DestinationName;
 
-/// What the bundle in force holds back, and who is on call under it.
+/// What the bundle in force holds back, who is on call under it, and whom the host tells about itself.
 #[derive(Clone, Debug)]
 pub struct HoldsSpec {
     pub maintenance: Vec<Maintenance>,
@@ -15,6 +16,8 @@ pub struct HoldsSpec {
     pub silence_max: Duration,
     /// No two have the same name.
     pub rotations: Vec<Rotation>,
+    /// Whom the host tells about itself.
+    pub host_alerts: Vec<DestinationName>,
 }
 
 /// While it lasts, nothing begins, escalates or is repeated of what its conditions choose.
@@ -63,6 +66,7 @@ impl Default for HoldsSpec {
             inhibitions: Vec::new(),
             silence_max: Self::SILENCE_MAX,
             rotations: Vec::new(),
+            host_alerts: Vec::new(),
         }
     }
 }

@@ -5,7 +5,10 @@ use watchbell_text::{Subject, Text};
 
 use crate::level::{self, overflow};
 use crate::record::{Delivery, EpisodeId, EpisodeRecord, IntentRecord, LastSignal};
-use crate::spec::RuleName;
+use crate::spec::{DestinationName, RuleName};
+
+/// Stands for the rule in messages that the host sends about itself. No rule has this name.
+pub const HOST: &str = "watchbell";
 
 /// One message, the same for every destination.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +31,23 @@ pub struct Message {
     /// One line for each signal or episode that the message does not describe itself.
     pub more: Vec<String>,
     pub wording: Wording,
+    pub route: Route,
+}
+
+/// Who else is sent a message, and whom it did not reach.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Route {
+    /// Who is sent it: nobody else's failure makes it theirs a second time. Empty in records from before this field.
+    pub to: Vec<DestinationName>,
+    /// A destination that did not take it, for which this is the fallback.
+    pub instead: Option<Instead>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instead {
+    pub of: DestinationName,
+    /// Why it did not take the message.
+    pub why: String,
 }
 
 /// Which templates a message uses.
@@ -55,6 +75,10 @@ pub enum Wording {
     Backlog,
     /// The host's own, for the keys beyond a rule's limit of open episodes.
     Overflow,
+    /// The host's own, for messages that a destination's limit left out.
+    Limited,
+    /// The host's own, about itself.
+    Host,
 }
 
 impl Wording {
@@ -92,6 +116,7 @@ impl Message {
                 () if level::is_cannot_run(&episode.labels) => Wording::CannotRun,
                 () => Wording::Rule,
             },
+            route: Route::default(),
         }
     }
 

@@ -6,12 +6,16 @@ pub(crate) mod hold; // what holds it back
 pub(crate) mod standing; // silences, pauses, maintenance and what mutes others
 mod episodes; // levels as people see them: start, steps, end
 mod events; // what is announced once
+mod limits; // what a destination's limit leaves out
 mod gaps; // slices of time that could not be evaluated
 mod follow; // open episodes follow changes of the rules
 pub(crate) mod templates; // the templates of messages
 mod backlog; // how many messages of a rule may wait for a destination
 pub(crate) mod outbox; // queued messages and the outcome of their deliveries
 mod outcomes; // how outcomes affect the episode
+mod fallback; // what one destination did not take goes to another
+mod failing; // a destination that keeps failing
+mod host_messages; // what the host tells of itself
 mod commands; // people's commands
 mod draft; // what changed since the last commit
 
@@ -22,6 +26,7 @@ use watchbell_contract::{Receipt, RecordedCall, Refusal, Timestamp};
 
 use crate::action::{Action, Note};
 use crate::config::Config;
+use crate::health::HealthCause;
 use crate::maintenance::HoldsSpec;
 use crate::reason::Reason;
 use crate::record::{
@@ -78,6 +83,7 @@ impl Notifier {
             queued: snapshot.intents,
             dead_letters: snapshot.dead_letters,
             receipts: snapshot.receipts,
+            destinations: snapshot.destinations,
         };
         let standing = Standing::new(snapshot.silences, snapshot.pause, now);
         let (decider, notes) = Decider::new(episodes, messages, standing, snapshot.commands, now);
@@ -244,6 +250,11 @@ impl Notifier {
     /// Messages that are queued or being delivered.
     pub(crate) fn depth(&self) -> usize {
         self.decider.depth()
+    }
+
+    /// Destinations that fail, and those whose limits are reached.
+    pub(crate) fn destination_warnings(&self, now: Timestamp) -> Vec<HealthCause> {
+        self.decider.outbox.warnings(now)
     }
 
     /// Whether a message is claimed or being sent.

@@ -92,11 +92,6 @@ impl Rotation {
         &self.people[self.place(at).0].destination
     }
 
-    /// Whether it may send to `destination`, now or at another time.
-    pub(crate) fn reaches(&self, destination: &DestinationName) -> bool {
-        self.people.iter().any(|person| person.destination == *destination)
-    }
-
     /// The place of the person on call, and whether that is by an override.
     fn place(&self, at: Timestamp) -> (usize, bool) {
         match self.overrides.iter().rfind(|over| over.from <= at && at < over.until) {

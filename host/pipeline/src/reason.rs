@@ -70,6 +70,10 @@ pub enum SendReason {
     Acknowledged,
     /// An acknowledgement is over, because its time has passed or a person took it back.
     Unacknowledged,
+    /// Another destination did not take it.
+    Instead {
+        of: DestinationName,
+    },
 }
 
 /// Why nothing is sent now.
@@ -136,6 +140,11 @@ pub enum HoldReason {
     Backlog {
         destination: DestinationName,
     },
+    /// As many messages as its `limit` allows were sent to the destination, or wait for it.
+    Limited {
+        destination: DestinationName,
+        until: Timestamp,
+    },
     /// It was found before its rule was disabled or removed, and its destinations are no longer known.
     RuleGone,
 }
@@ -165,6 +174,11 @@ pub enum DeliveryReason {
     },
     /// The receiver asked for a pause.
     Paused {
+        destination: DestinationName,
+        until: Timestamp,
+    },
+    /// As many messages were sent as the destination's `limit` allows.
+    Limited {
         destination: DestinationName,
         until: Timestamp,
     },
@@ -218,6 +232,7 @@ impl SendReason {
             Self::Event => "event",
             Self::Acknowledged => "acknowledged",
             Self::Unacknowledged => "unacknowledged",
+            Self::Instead { .. } => "instead",
         }
     }
 }
@@ -256,6 +271,7 @@ impl HoldReason {
             Self::NobodyNotified => "nobody_notified",
             Self::AlreadySent => "already_sent",
             Self::Backlog { .. } => "backlog",
+            Self::Limited { .. } => "limited",
             Self::RuleGone => "rule_gone",
         }
     }
@@ -271,6 +287,7 @@ impl DeliveryReason {
             Self::EarlierMessageFirst { .. } => "earlier_message_first",
             Self::UnknownDestination { .. } => "unknown_destination",
             Self::Paused { .. } => "paused",
+            Self::Limited { .. } => "limited",
             Self::Others { .. } => "others",
         }
     }
@@ -323,6 +340,7 @@ impl fmt::Display for SendReason {
             Self::Event => write!(f, "an event is sent once"),
             Self::Acknowledged => write!(f, "it was acknowledged"),
             Self::Unacknowledged => write!(f, "its acknowledgement is over"),
+            Self::Instead { of } => write!(f, "`{of}` did not take it"),
         }
     }
 }
@@ -369,6 +387,9 @@ impl fmt::Display for HoldReason {
             Self::Backlog { destination } => {
                 write!(f, "left out: too many messages of the rule wait for `{destination}`")
             }
+            Self::Limited { destination, until } => {
+                write!(f, "left out: the limit of `{destination}` is reached until {until}")
+            }
             Self::RuleGone => write!(f, "the rule is gone, and its destinations are no longer known"),
         }
     }
@@ -392,6 +413,9 @@ impl fmt::Display for DeliveryReason {
             }
             Self::Paused { destination, until } => {
                 write!(f, "`{destination}` asked for a pause until {}", until)
+            }
+            Self::Limited { destination, until } => {
+                write!(f, "the limit of `{destination}` is reached until {until}")
             }
             Self::Others { count } => write!(f, "{count} more messages are queued"),
         }

@@ -6,6 +6,7 @@ mod overflow; // keys beyond a rule's limit of open episodes
 mod transition; // what partitions pass to the notifier
 mod episode; // levels as people see them
 mod intent; // messages for one destination
+mod destination; // what is remembered of destinations
 mod silence; // what people hold back
 mod command; // people's commands
 mod commit; // one write, and what a new owner finds
@@ -15,6 +16,7 @@ pub use commit::{
     BundleRef, Commit, DEAD_LETTERS_MAX, Holdings, Loss, Lost, NotifierCommit, NotifierSnapshot,
     PartitionCommit, PartitionSnapshot, StoreMeta,
 };
+pub use destination::{Counted, DestinationRecord, LEFT_OUT_LINES_MAX, LeftOut, Told, Trouble};
 pub use episode::{
     Ending, EpisodeId, EpisodeProgress, EpisodeRecord, LastSignal, Notified, Phase, Standstill,
 };

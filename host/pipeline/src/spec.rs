@@ -2,6 +2,7 @@
 use watchbell_contract::{AlertText, Duration, Severity};
 
 use crate::active::Active;
+use crate::limit::Limit;
 
 /// A rule's unique name, and the key of everything stored for it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -156,6 +157,10 @@ pub struct DestinationSpec {
     pub deadline: Duration,
     /// Maximum concurrent deliveries.
     pub concurrency: usize,
+    /// How many messages it is sent; `None`: any number.
+    pub limit: Option<Limit>,
+    /// Who gets a message that it did not take.
+    pub fallback: Option<DestinationName>,
 }
 
 impl AlertSpec {

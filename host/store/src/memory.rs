@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use watchbell_contract::{Receipt, Timestamp};
 use watchbell_pipeline::record::{
-    BundleRef, COMMAND_IDS_MAX, CommandLog, CommandRecord, Commit, DEAD_LETTERS_MAX, Delivery, EpisodeId,
-    EpisodeRecord, Epoch, FirstReceipt, GapRecord, HostId, Incarnation, IntentId, IntentRecord, Level, Loss,
-    Lost, Nonce, NotifierCommit, NotifierSnapshot, Owned, PartitionCommit, PartitionId, PartitionSnapshot,
-    PauseRecord, Phase, Position, RuleRecord, SilenceId, SilenceRecord, StoreMeta, Tenure, TransitionRecord,
+    BundleRef, COMMAND_IDS_MAX, CommandLog, CommandRecord, Commit, DEAD_LETTERS_MAX, Delivery,
+    DestinationRecord, EpisodeId, EpisodeRecord, Epoch, FirstReceipt, GapRecord, HostId, Incarnation,
+    IntentId, IntentRecord, Level, Loss, Lost, Nonce, NotifierCommit, NotifierSnapshot, Owned,
+    PartitionCommit, PartitionId, PartitionSnapshot, PauseRecord, Phase, Position, RuleRecord, SilenceId,
+    SilenceRecord, StoreMeta, Tenure, TransitionRecord,
 };
 use watchbell_pipeline::spec::{DestinationName, RuleName};
 
@@ -35,6 +36,7 @@ pub struct Memory {
     gaps: Vec<GapRecord>,
     silences: BTreeMap<SilenceId, SilenceRecord>,
     pause: Option<PauseRecord>,
+    destinations: BTreeMap<DestinationName, DestinationRecord>,
     commands: BTreeMap<u64, CommandRecord>,
 }
 
@@ -184,6 +186,7 @@ impl Memory {
         if let Some(pause) = &part.pause {
             self.pause.clone_from(pause);
         }
+        self.destinations.extend(part.destinations.iter().cloned());
         for record in &part.commands {
             if !self.commands.values().any(|kept| kept.id == record.id) {
                 self.commands.entry(record.number).or_insert_with(|| record.clone());
@@ -276,6 +279,7 @@ impl Store for Memory {
             receipts: self.receipts(),
             silences: self.silences.values().cloned().collect(),
             pause: self.pause.clone(),
+            destinations: self.destinations.clone().into_iter().collect(),
             commands: self.command_log(),
         })
     }

@@ -55,6 +55,10 @@ pub enum CauseKind {
     FieldsUnmapped,
     /// More keys of a rule fire than its limit of open episodes allows: a warning.
     Overflow,
+    /// A destination keeps failing: a warning.
+    DestinationFails,
+    /// As many messages were sent to a destination as its limit allows: a warning.
+    DestinationLimited,
     /// The host's main loop is stuck.
     LoopStalled,
     /// No host responds: this comes from the store.
@@ -102,6 +106,8 @@ impl From<health::CauseKind> for CauseKind {
             Kind::Late => Self::Late,
             Kind::FieldsUnmapped => Self::FieldsUnmapped,
             Kind::Overflow => Self::Overflow,
+            Kind::DestinationFails => Self::DestinationFails,
+            Kind::DestinationLimited => Self::DestinationLimited,
             Kind::LoopStalled => Self::LoopStalled,
             Kind::Silent => Self::Silent,
             Kind::More => Self::More,

@@ -41,6 +41,8 @@ pub struct HostState {
     pub apart: Vec<HealthCause>,
     /// When progress was last made.
     pub progress: Progress,
+    /// Warnings of destinations that fail or have reached their limits.
+    pub destinations: Vec<HealthCause>,
     /// Why the store refuses commits, if it does.
     pub store_fault: Option<Arc<str>>,
     /// Maximum concurrent requests per cluster.
@@ -109,7 +111,8 @@ impl Model {
             concurrency: &host.concurrency,
         };
         let alive = Health::of(&health::progress(&rules, &vitals));
-        let ready = Health::of(&health::freshness(&rules, &vitals)).warning(&health::warnings(&rules));
+        let warnings = [host.destinations.clone(), health::warnings(&rules)].concat();
+        let ready = Health::of(&health::freshness(&rules, &vitals)).warning(&warnings);
         Some(Snapshot { host, rules, reasons, alive, ready })
     }
 }

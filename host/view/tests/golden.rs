@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use watchbell_contract::{Cause, Duration, Label, Range, Severity, Timestamp, Window};
 use watchbell_pipeline::action::{Purpose, RunId};
-use watchbell_pipeline::health::Progress;
-use watchbell_pipeline::message::{Message, Wording};
+use watchbell_pipeline::health::{CauseKind, HealthCause, Progress};
+use watchbell_pipeline::message::{Message, Route, Wording};
 use watchbell_pipeline::record::{
     Delivery, Ending, EpisodeId, EpisodeProgress, EpisodeRecord, Epoch, Failure, GapReason, GapRecord,
     HostId, IntentId, IntentRecord, LastSignal, Notified, Phase, RunSummary,
@@ -109,6 +109,10 @@ fn host() -> HostState {
         owed: 1,
         drift: Duration(12),
         apart: Vec::new(),
+        destinations: vec![HealthCause {
+            since: Some(NOW - Duration::from_mins(7)),
+            ..HealthCause::new(CauseKind::DestinationFails, "messages to `ops-sms` keep failing")
+        }],
         store_fault: None,
         progress: Progress::starting(NOW - Duration::from_hours(2)),
         concurrency: Arc::new(BTreeMap::from([("main".into(), 8)])),
@@ -196,6 +200,7 @@ fn intent(id: &str, cause: Cause, delivery: Delivery) -> IntentRecord {
             count: 1,
             more: Vec::new(),
             wording: Wording::Rule,
+            route: Route::default(),
         },
         text: None,
         created_at: NOW - Duration::from_mins(4),

@@ -158,7 +158,10 @@ fn note_line(note: &Note, start: Timestamp) -> Option<String> {
         Note::Primed { until, .. } => format!("primed    with the data before {}", at(*until)),
         Note::PrimesAnew { reason, .. } => format!("primes    again: {reason}"),
         Note::Overflowed { message, .. } => format!("warning   {message}"),
-        Note::Backlog { message, .. } => format!("warning   {message}"),
+        Note::Backlog { message, .. } | Note::DestinationChanged { message, is_bad: true, .. } => {
+            format!("warning   {message}")
+        }
+        Note::DestinationChanged { message, is_bad: false, .. } => format!("again     {message}"),
         Note::WithinLimit { .. } => "warning   no key is beyond `limits.episodes` any more".into(),
         Note::FieldUnmapped { message, .. } => format!("warning   {message}"),
         Note::GapRecorded { start: from, end, reason, .. } => {

@@ -11,7 +11,9 @@ use super::access::access;
 use super::acknowledge::{acknowledge, signing_secret};
 use super::doc::Doc;
 use super::endpoint::endpoint;
+use super::fallback::{Names, check_fallbacks, host_alerts};
 use super::holds::holds;
+use super::limit::limit;
 use super::oncall::rotations;
 use super::refs::{address, beside, readable, secret};
 use super::texts::shown_by_params;
@@ -93,7 +95,13 @@ pub(crate) fn environment(
         clusters.insert(name, spec);
     }
     // A destination with faults is one all the same: those who name it are not at fault.
-    let named: BTreeSet<String> = raw.destinations.keys().cloned().collect();
+    let names = Names {
+        destinations: raw.destinations.keys().cloned().collect(),
+        rotations: raw.oncall.keys().cloned().collect(),
+    };
+    let fallbacks =
+        raw.destinations.iter().filter_map(|(name, raw)| Some((name.clone(), raw.fallback.clone()?)));
+    check_fallbacks(doc, &fallbacks.collect(), &names);
     let mut destinations = BTreeMap::new();
     for (name, destination) in raw.destinations {
         let spec = bind_destination(doc, &name, destination, home, options, modules);
@@ -115,7 +123,8 @@ pub(crate) fn environment(
     });
     let acknowledge = acknowledge(doc, raw.public_url, raw.ack_keys, home, options);
     let holds = holds(doc, raw.maintenance, raw.inhibit, &raw.silences);
-    let holds = HoldsSpec { rotations: rotations(doc, raw.oncall, &named), ..holds };
+    let holds = HoldsSpec { rotations: rotations(doc, raw.oncall, &names.destinations), ..holds };
+    let holds = HoldsSpec { host_alerts: host_alerts(doc, raw.host_alerts, &names), ..holds };
     let access = access(doc, raw.access, home, options);
     let environment = Environment {
         name: options.environment.to_string(),
@@ -171,6 +180,7 @@ fn bind_destination(
     let signing_secret = signing_secret(doc, &at, raw.signing_secret, home, options);
     let endpoint = endpoint(doc, &at, product.kind, raw.endpoint, home, options)?;
     let shown = shown_by_params(doc, &format!("{at}/params"), &params);
+    let limit = raw.limit.and_then(|raw| limit(doc, &format!("{at}/limit"), &raw));
     let retry = |doc: &mut Doc<'_>, below: &str, span, default| {
         doc.positive(&format!("{at}/retry/{below}"), span, default)
     };
@@ -182,6 +192,8 @@ fn bind_destination(
             retry_max: retry(doc, "max", raw.retry.max, Duration::from_mins(5)),
             deadline: retry(doc, "deadline", raw.retry.deadline, Duration::from_hours(24)),
             concurrency: raw.concurrency.unwrap_or(4),
+            limit,
+            fallback: raw.fallback.map(DestinationName),
         },
         product: raw.product,
         params,

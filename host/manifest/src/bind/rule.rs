@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use watchbell_contract::{Context, Duration, Plan, Severity};
+use watchbell_pipeline::message::HOST;
 use watchbell_pipeline::spec::{CatchUp, Meaning, NoData, RuleName, RuleSpec, Schedule};
 use watchbell_pipeline::{CANNOT_RUN_LABEL, OVERFLOW_LABEL};
 
@@ -70,14 +71,6 @@ impl Bench<'_> {
         let body_place = place(doc, "/alert/body", texts.and_then(|alert| alert.body.as_ref()));
         let (alert, shown) =
             alert::alert(doc, raw.alert, severity, &raw.key, zone.as_deref(), self.environment);
-        for (place, field) in raw.key.iter().enumerate() {
-            let names = match field.as_str() {
-                OVERFLOW_LABEL => "the keys beyond `limits.episodes`",
-                CANNOT_RUN_LABEL => "a rule that cannot run",
-                _ => continue,
-            };
-            let what = format!("`key` may not have the field `{field}`, which names {names}");
-            doc.fault(&format!("/key/{place}"), what).push(doc);
         }
         let own = doc.limits("/limits", &raw.limits);
         let limits = self.environment.map_or(own, |environment| own.over(environment.limits));

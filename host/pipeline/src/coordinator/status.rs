@@ -1,3 +1,4 @@
+use crate::health::HealthCause;
 use crate::partition::{RuleStatus, Waiting};
 use crate::reason::Reason;
 use crate::spec::RuleName;
@@ -38,6 +39,11 @@ impl Coordinator {
         let runs = partition.map(|partition| partition.explain(rule, &waiting)).unwrap_or_default();
         let decisions = self.notifier.as_ref().map(|notifier| notifier.explain(rule, self.now));
         runs.into_iter().map(Reason::Run).chain(decisions.into_iter().flatten()).collect()
+    }
+
+    /// What people should look at of the destinations: those that fail, and those whose limits are reached.
+    pub fn destination_warnings(&self) -> Vec<HealthCause> {
+        self.notifier.as_ref().map_or_else(Vec::new, |notifier| notifier.destination_warnings(self.now))
     }
 
     /// Messages that are queued or being delivered.

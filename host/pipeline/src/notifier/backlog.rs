@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use watchbell_contract::{Cause, Timestamp};
 
 use crate::digest;
-use crate::message::{Message, Wording};
+use crate::message::{Message, Route, Wording};
 use crate::record::{Incarnation, LastSignal};
 use crate::spec::{DestinationName, RuleName, RuleSpec};
 
@@ -116,5 +116,6 @@ pub(super) fn notice(
         count: left_out.map_or(1, |count| u32::try_from(count).unwrap_or(u32::MAX)),
         more: Vec::new(),
         wording: Wording::Backlog,
+        route: Route::default(),
     }
 }

@@ -13,14 +13,14 @@ use crate::matcher::Subject;
 use crate::message::{Message, Wording};
 use crate::reason::{HoldReason, Reason};
 use crate::record::{
-    Change, CommandLog, EpisodeId, EpisodeRecord, Epoch, FirstReceipt, Incarnation, IntentId, IntentRecord,
-    Phase, TransitionRecord,
+    Change, CommandLog, DestinationRecord, EpisodeId, EpisodeRecord, Epoch, FirstReceipt, Incarnation,
+    IntentId, IntentRecord, Phase, TransitionRecord,
 };
 use crate::signals;
 use crate::spec::{DestinationName, DestinationSpec, RuleName, RuleSpec};
 use watchbell_text::{Job, Text};
 
-use super::backlog::{self, Backlog, Room};
+use super::backlog::{self, Backlog};
 use super::draft::Draft;
 use super::escalation::{Clock, Verdict};
 use super::hold::{self, Event, Of, What};
@@ -75,6 +75,7 @@ pub(super) struct Messages {
     pub(super) queued: Vec<IntentRecord>,
     pub(super) dead_letters: Vec<IntentRecord>,
     pub(super) receipts: Vec<FirstReceipt>,
+    pub(super) destinations: Vec<(DestinationName, DestinationRecord)>,
 }
 
 /// What a decision may read, and where its outcome goes.
@@ -136,7 +137,8 @@ impl Decider {
             let open = decider.found.entry(episode.rule.clone()).or_default();
             open.insert(episode.labels.clone(), episode);
         }
-        let Messages { queued, dead_letters, receipts } = messages;
+        let Messages { queued, dead_letters, receipts, destinations } = messages;
+        decider.outbox.remember(destinations);
         let notes = decider.outbox.recover(queued, notified.into_iter(), now);
         dead_letters.into_iter().for_each(|record| decider.outbox.keep_dead_letter(record));
         decider.outbox.recover_threads(receipts, |episode| going_on.contains(episode));
@@ -152,8 +154,10 @@ impl Decider {
         holds: HoldsSpec,
         context: &mut Context<'_>,
     ) {
+        self.standing.set_fallbacks(fallbacks(&destinations));
         self.outbox.configure(destinations);
         self.standing.configure(holds);
+        self.end_troubles_of_gone(context);
         let staying: BTreeSet<&RuleName> =
             rules.iter().filter(|spec| spec.enabled).map(|spec| &spec.name).collect();
         for (name, known) in &mut self.rules {
@@ -260,10 +264,10 @@ impl Decider {
         }
     }
 
-    /// When an episode next has something to send, or what stands next begins or ends.
+    /// When an episode next has something to send, or what stands next begins or ends, or a limit's span is over.
     pub(super) fn next_timer(&self) -> Option<Timestamp> {
         let episode = self.timers.first().map(|(at, _, _)| *at);
-        [episode, self.standing.next_change()].into_iter().flatten().min()
+        [episode, self.standing.next_change(), self.next_limit()].into_iter().flatten().min()
     }
 
     /// When the next message can be picked, if that depends on time alone.
@@ -319,7 +323,8 @@ impl Decider {
         if self.standing.pause(context.now).is_some() {
             return Vec::new();
         }
-        let claims = self.outbox.claim(&context.config.host, epoch);
+        let (claims, reached) = self.outbox.claim(&context.config.host, epoch, context.now);
+        self.counted(&claims, reached, context);
         let ids = claims.iter().map(|record| record.id.clone()).collect();
         claims.into_iter().for_each(|record| context.draft.intent(record));
         ids
@@ -336,14 +341,16 @@ impl Decider {
         if self.standing.pause(context.now).is_some() {
             return self.release(&[], context);
         }
-        self.outbox.release(false, context.now).into_iter().for_each(|record| context.draft.intent(record));
+        let released = self.outbox.release(false, context.now);
+        self.give_back(released, context);
         context.actions.extend(self.outbox.start(context.now));
     }
 
     /// The host starts nothing new.
     pub(super) fn release(&mut self, ids: &[IntentId], context: &mut Context<'_>) {
         ids.iter().for_each(|id| self.outbox.claimed(id));
-        self.outbox.release(true, context.now).into_iter().for_each(|record| context.draft.intent(record));
+        let released = self.outbox.release(true, context.now);
+        self.give_back(released, context);
     }
 
     /// Why the rule's first episodes and messages are in their current state, at most `EXPLAINED_MAX` of each, followed
@@ -366,21 +373,14 @@ impl Decider {
         to: &[DestinationName],
         context: &mut Context<'_>,
     ) -> Vec<DestinationName> {
-        let most = self.episodes_max(&message.rule);
+        let mut message = message.clone();
+        message.route.to = to.to_vec();
         let mut queued = Vec::new();
         for destination in to {
-            let waiting = self.outbox.queued(&message.rule, destination);
-            match self.backlog.room(message, destination, waiting, most) {
-                Room::Fits => {
-                    self.queue(message, ordinal, destination, context);
-                    queued.push(destination.clone());
-                    continue;
-                }
-                Room::Full => self.tell_backlog(&message.rule, destination, None, context),
-                Room::StillFull => {}
+            if self.fits(&message, destination, context) {
+                self.queue(&message, ordinal, destination, context);
+                queued.push(destination.clone());
             }
-            let reason = HoldReason::Backlog { destination: destination.clone() };
-            self.remember(&message.rule, &Verdict::Hold(reason), context);
         }
         queued
     }
@@ -394,7 +394,7 @@ impl Decider {
         }
     }
 
-    fn tell_backlog(
+    pub(super) fn tell_backlog(
         &mut self,
         rule: &RuleName,
         to: &DestinationName,
@@ -413,7 +413,7 @@ impl Decider {
         });
     }
 
-    fn queue(
+    pub(super) fn queue(
         &mut self,
         message: &Message,
         ordinal: u32,
@@ -436,7 +436,7 @@ impl Decider {
         }
     }
 
-    fn episodes_max(&self, rule: &RuleName) -> usize {
+    pub(super) fn episodes_max(&self, rule: &RuleName) -> usize {
         self.rules.get(rule).map_or(RuleSpec::EPISODES_MAX, |known| known.spec.episodes_max)
     }
 
@@ -462,6 +462,11 @@ impl Decider {
             known.recent.push_back(reason);
         }
     }
+}
+
+fn fallbacks(destinations: &[DestinationSpec]) -> BTreeMap<DestinationName, DestinationName> {
+    let fallback = |spec: &DestinationSpec| Some((spec.name.clone(), spec.fallback.clone()?));
+    destinations.iter().filter_map(fallback).collect()
 }
 
 /// Notes whether an episode mutes others: from when it may be announced to its end.

@@ -3,9 +3,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::action::Note;
 use crate::record::{
-    CommandRecord, EpisodeId, EpisodeRecord, IntentId, IntentRecord, NotifierCommit, PartitionId,
-    PauseRecord, Position, SilenceId, SilenceRecord, Tenure,
+    CommandRecord, DestinationRecord, EpisodeId, EpisodeRecord, IntentId, IntentRecord, NotifierCommit,
+    PartitionId, PauseRecord, Position, SilenceId, SilenceRecord, Tenure,
 };
+use crate::spec::DestinationName;
 
 /// The newest version of each record.
 #[derive(Default)]
@@ -17,6 +18,7 @@ pub(super) struct Draft {
     /// `None`: it has ended.
     silences: BTreeMap<SilenceId, Option<SilenceRecord>>,
     pause: Option<Option<PauseRecord>>,
+    destinations: BTreeMap<DestinationName, DestinationRecord>,
     commands: Vec<CommandRecord>,
     /// Logged once the draft is written.
     notes: Vec<Note>,
@@ -51,6 +53,10 @@ impl Draft {
         self.pause = Some(pause);
     }
 
+    pub(super) fn destination(&mut self, name: &DestinationName, record: &DestinationRecord) {
+        self.destinations.insert(name.clone(), record.clone());
+    }
+
     pub(super) fn command(&mut self, record: CommandRecord) {
         self.commands.push(record);
     }
@@ -65,6 +71,7 @@ impl Draft {
             && self.intents.is_empty()
             && self.silences.is_empty()
             && self.pause.is_none()
+            && self.destinations.is_empty()
             && self.commands.is_empty()
     }
 
@@ -82,6 +89,7 @@ impl Draft {
             silences_ended: silences_ended.map(|(id, _)| id.clone()).collect(),
             silences: draft.silences.into_values().flatten().collect(),
             pause: draft.pause,
+            destinations: draft.destinations.into_iter().collect(),
             commands: draft.commands,
         };
         (commit, draft.notes)

@@ -232,6 +232,7 @@ impl Decider {
         if self.standing.next_change().is_some_and(|at| at <= context.now) {
             self.follow_standing(context);
         }
+        self.end_limits(context);
         while let Some((at, _, _)) = self.timers.first()
             && *at <= context.now
             && let Some((_, name, labels)) = self.timers.pop_first()

@@ -6,7 +6,7 @@ use watchbell_contract::{Cause, Label, Timestamp};
 use watchbell_text::{DOCUMENTS, DOCUMENTS_NOTE};
 
 use crate::level;
-use crate::message::{Message, Wording};
+use crate::message::{Message, Route, Wording};
 use crate::reason::HoldReason;
 use crate::record::{EpisodeId, Incarnation, LastSignal, Occurrence};
 use crate::spec::{RuleName, RuleSpec};
@@ -168,6 +168,7 @@ impl Decider {
             count: u32::try_from(events.len()).unwrap_or(u32::MAX),
             more,
             wording: Wording::Rule,
+            route: Route::default(),
         };
         self.send(&message, 0, &to, context);
     }

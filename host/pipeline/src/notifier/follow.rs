@@ -4,7 +4,7 @@ use std::sync::Arc;
 use watchbell_contract::{Cause, Severity};
 
 use crate::digest;
-use crate::message::{Message, Wording};
+use crate::message::{Message, Route, Wording};
 use crate::reason::HoldReason;
 use crate::record::{EpisodeRecord, LastSignal, Phase};
 use crate::spec::{AlertSpec, DestinationName, RuleName, RuleSpec};
@@ -138,6 +138,7 @@ impl Decider {
             count: u32::try_from(episodes.len()).unwrap_or(u32::MAX),
             more,
             wording: Wording::Edited,
+            route: Route::default(),
         };
         self.send(&message, 0, std::slice::from_ref(to), context);
     }

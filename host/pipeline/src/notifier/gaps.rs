@@ -1,7 +1,7 @@
 use watchbell_contract::{Range, Severity, Timestamp};
 
 use crate::digest;
-use crate::message::{Message, Wording};
+use crate::message::{Message, Route, Wording};
 use crate::record::LastSignal;
 use crate::spec::RuleSpec;
 
@@ -51,6 +51,7 @@ impl Decider {
             count: 1,
             more: Vec::new(),
             wording: Wording::Gap,
+            route: Route::default(),
         };
         self.send(&message, 0, &to, context);
     }

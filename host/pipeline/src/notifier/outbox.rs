@@ -6,6 +6,8 @@ mod turns; // whose message is next
 mod destination_queue; // the messages to one destination
 mod texts; // the texts being rendered
 mod picks; // from waiting to claimed
+mod counts; // how many messages were sent to a destination that has a limit
+mod remembered; // what is remembered of destinations
 mod attempts; // from claimed to the outcome of an attempt
 mod recovery; // what the store held, and dead letters
 mod threads; // what the first messages of episodes were answered with
@@ -26,6 +28,7 @@ use texts::Texts;
 use threads::Threads;
 use watchbell_text::Text;
 
+pub(crate) use counts::Reached;
 pub(crate) use destination_queue::Queued;
 pub(crate) use picks::Wanted;
 pub use texts::TextOrder;
@@ -205,9 +208,12 @@ impl Outbox {
                 attempt: *attempt,
                 last: last.clone(),
             },
-            _ => match paused_until {
-                Some(until) => DeliveryReason::Paused { destination, until },
-                None => DeliveryReason::Owed { destination },
+            _ => match (paused_until, queue.and_then(|queue| queue.held_until(now))) {
+                (Some(until), _) => DeliveryReason::Paused { destination, until },
+                (None, Some(until)) if entry.stage == Stage::Waiting => {
+                    DeliveryReason::Limited { destination, until }
+                }
+                _ => DeliveryReason::Owed { destination },
             },
         }
     }
@@ -217,8 +223,14 @@ impl Outbox {
         let Some(queue) = self.queues.get_mut(&record.destination) else { return };
         match stage {
             Stage::Waiting => return,
-            Stage::Rendering(order) => drop(self.texts.end(*order)),
-            Stage::Rendered(_) => self.to_claim.retain(|id| *id != record.id),
+            Stage::Rendering(order) => {
+                drop(self.texts.end(*order));
+                queue.unreserve(record);
+            }
+            Stage::Rendered(_) => {
+                self.to_claim.retain(|id| *id != record.id);
+                queue.unreserve(record);
+            }
             Stage::Claiming => self.busy -= 1,
             Stage::Claimed => {
                 queue.claimed.retain(|id| *id != record.id);

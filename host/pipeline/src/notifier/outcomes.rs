@@ -1,5 +1,6 @@
 use watchbell_contract::{Cause, Receipt, RecordedCall, Refusal};
 
+use crate::message::Message;
 use crate::record::{Delivery, EpisodeRecord, IntentId, IntentRecord, Notified, Phase};
 
 use super::decider::{Context, Decider};
@@ -25,7 +26,8 @@ impl Decider {
     /// Records the outcome of a message. Those who were notified of an episode, and only those, will be notified of its
     /// end.
     pub(super) fn settled(&mut self, settled: Settled, context: &mut Context<'_>) {
-        let Settled { record, note } = settled;
+        let Settled { mut record, note } = settled;
+        self.follow_outcome(&record, context);
         match record.delivery {
             Delivery::Delivered { .. } => {
                 self.make_room(&record, context);
@@ -33,7 +35,9 @@ impl Decider {
             }
             Delivery::Dead { .. } => {
                 self.make_room(&record, context);
-                self.never_arrived(&record, context);
+                let withdrawn = self.never_arrived(&record, context);
+                let instead = self.fall_back(&mut record, withdrawn.as_ref(), context);
+                self.alert_died(&record, instead.as_ref(), context);
                 self.outbox.keep_dead_letter(record.clone());
             }
             Delivery::Owed { .. } | Delivery::Claimed { .. } => {}
@@ -53,26 +57,30 @@ impl Decider {
         }
     }
 
-    fn never_arrived(&mut self, record: &IntentRecord, context: &mut Context<'_>) {
-        let begins = matches!(record.message.cause, Cause::Opened | Cause::Escalated);
+    /// Gives the end of its episode, if that was withdrawn with the message.
+    fn never_arrived(&mut self, record: &IntentRecord, context: &mut Context<'_>) -> Option<Message> {
+        let message = &record.message;
+        let begins =
+            matches!(message.cause, Cause::Opened | Cause::Escalated) || message.route.instead.is_some();
         if !begins || self.outbox.has_arrived(record) {
-            return;
+            return None;
         }
         if let Some(episode) = self.episode_of(record) {
             episode.notified.retain(|notified| notified.destination != record.destination);
             context.draft.episode(episode);
         }
         // Its end may already be queued behind this message.
-        if let Some(settled) = self.outbox.withdraw_end(record, context.now) {
-            self.make_room(&settled.record, context);
-            self.outbox.keep_dead_letter(settled.record.clone());
-            context.draft.intent(settled.record);
-            context.draft.note(settled.note);
-        }
+        let settled = self.outbox.withdraw_end(record, context.now)?;
+        self.make_room(&settled.record, context);
+        self.outbox.keep_dead_letter(settled.record.clone());
+        let withdrawn = settled.record.message.clone();
+        context.draft.intent(settled.record);
+        context.draft.note(settled.note);
+        Some(withdrawn)
     }
 
     /// The episode that a message is about, while it is open.
-    fn episode_of(&mut self, record: &IntentRecord) -> Option<&mut EpisodeRecord> {
+    pub(super) fn episode_of(&mut self, record: &IntentRecord) -> Option<&mut EpisodeRecord> {
         let known = self.rules.get_mut(&record.message.rule)?;
         let episode = known.open.get_mut(&record.message.labels)?;
         (episode.id == record.message.episode).then_some(episode)

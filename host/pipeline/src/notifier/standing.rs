@@ -16,6 +16,8 @@ pub(crate) struct Standing {
     pause: Option<PauseRecord>,
     spec: HoldsSpec,
     sources: Sources,
+    /// Who gets what a destination does not take.
+    fallbacks: BTreeMap<DestinationName, DestinationName>,
     /// Up to where its changes in time were followed.
     followed: Timestamp,
     /// When one of them next begins or ends.
@@ -44,6 +46,16 @@ impl Standing {
         self.spec = spec;
         self.sources = Sources::default();
         self.look_ahead();
+    }
+
+    /// Puts the destinations' fallbacks in force.
+    pub(crate) fn set_fallbacks(&mut self, fallbacks: BTreeMap<DestinationName, DestinationName>) {
+        self.fallbacks = fallbacks;
+    }
+
+    /// Whom the host tells about itself.
+    pub(crate) fn host_alerts(&self) -> &[DestinationName] {
+        &self.spec.host_alerts
     }
 
     pub(crate) fn pause(&self, now: Timestamp) -> Option<&PauseRecord> {
@@ -131,9 +143,17 @@ impl Standing {
         self.rotation(name).map_or(name, |rotation| rotation.destination(now))
     }
 
-    /// Whether a rule that sends to `name` may reach `destination`, now or at another time.
+    /// Whether a rule that sends to `name` may reach `destination`, now or at another time, itself or as the fallback of
+    /// those whom it reaches.
     pub(crate) fn reaches(&self, name: &DestinationName, destination: &DestinationName) -> bool {
-        name == destination || self.rotation(name).is_some_and(|rotation| rotation.reaches(destination))
+        let falls_back_to = |name: &DestinationName| {
+            let chain = std::iter::successors(Some(name), |name| self.fallbacks.get(*name));
+            chain.take(self.fallbacks.len() + 1).any(|name| name == destination)
+        };
+        match self.rotation(name) {
+            Some(rotation) => rotation.people().iter().any(|person| falls_back_to(&person.destination)),
+            None => falls_back_to(name),
+        }
     }
 
     fn rotation(&self, name: &DestinationName) -> Option<&Rotation> {

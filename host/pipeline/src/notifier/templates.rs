@@ -1,7 +1,9 @@
 //! The templates of messages: of the rule that is in force when a message is claimed.
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::message::{Message, Wording};
+use serde_json::Value;
+
+use crate::message::{Instead, Message, Wording};
 use crate::spec::{RuleName, RuleSpec};
 
 /// A rule's title and body, as minijinja sources.
@@ -49,6 +51,14 @@ const OVERFLOW_TITLE: &str =
 const OVERFLOW_BODY: &str = "{{ summary }}. They share this one episode; a key gets its own when a place is free. \
                              The worst of them:\n{% for key in more %}\n- {{ key }}\n{%- endfor %}\n";
 
+/// Names the first of the messages that a destination's limit left out.
+const LIMITED_TITLE: &str = "{{ count }} message{% if count != 1 %}s{% endif %} left out";
+const LIMITED_BODY: &str = "{{ summary }}. They are not sent later:\n{% for line in more %}\n- {{ line }}\n{%- endfor %}\n\n\
+                            What is open is shown by `watchbell status` and `watchbell explain`.";
+
+const HOST_TITLE: &str = "Watchbell: {{ summary }}";
+const HOST_BODY: &str = "{% for line in more %}- {{ line }}\n{% endfor %}";
+
 const BACKLOG_TITLE: &str = "{{ rule }}: {% if count > 1 %}{{ count }} {% endif %}messages left out";
 const BACKLOG_BODY: &str = "{{ summary }}. What is open is shown by `watchbell status` and `watchbell explain`.\
      {% if count > 1 %} Those that were left out are not sent later.{% endif %}";
@@ -70,6 +80,14 @@ impl Templates {
 
     /// The templates of `message`. For a rule whose templates are no longer known, they show the summary.
     pub(crate) fn of(&self, message: &Message) -> (String, String) {
+        let (title, body) = self.of_wording(message);
+        match &message.route.instead {
+            Some(instead) => (title, body + &note(instead)),
+            None => (title, body),
+        }
+    }
+
+    fn of_wording(&self, message: &Message) -> (String, String) {
         let known = self.by_rule.get(&message.rule);
         let (title, body) = known.map_or(("", "{{ summary }}"), |known| (&known.title, &known.body));
         match message.wording {
@@ -83,6 +101,14 @@ impl Templates {
             Wording::Overflow => (OVERFLOW_TITLE.to_owned(), OVERFLOW_BODY.to_owned()),
             Wording::Backlog => (BACKLOG_TITLE.to_owned(), BACKLOG_BODY.to_owned()),
             Wording::Edited => (EDITED_TITLE.to_owned(), EDITED_BODY.to_owned()),
+            Wording::Limited => (LIMITED_TITLE.to_owned(), LIMITED_BODY.to_owned()),
+            Wording::Host => (HOST_TITLE.to_owned(), HOST_BODY.to_owned()),
         }
     }
+}
+
+/// Why a fallback gets the message. What a receiver answered is a value, not a part of the template.
+fn note(instead: &Instead) -> String {
+    let said = format!("Sent to you because `{}` did not take it: {}", instead.of, instead.why);
+    format!("\n\n{{{{ {} }}}}", Value::from(said))
 }

@@ -1,9 +1,9 @@
-use crate::spec::RuleName;
+use crate::spec::{DestinationName, RuleName};
 
 use super::{
-    CommandLog, CommandRecord, EpisodeId, EpisodeRecord, Epoch, FirstReceipt, GapRecord, HostId, Incarnation,
-    IntentRecord, Level, Nonce, Owned, PartitionId, PauseRecord, Position, RuleRecord, SilenceId,
-    SilenceRecord, Tenure, TransitionRecord,
+    CommandLog, CommandRecord, DestinationRecord, EpisodeId, EpisodeRecord, Epoch, FirstReceipt, GapRecord,
+    HostId, Incarnation, IntentRecord, Level, Nonce, Owned, PartitionId, PauseRecord, Position, RuleRecord,
+    SilenceId, SilenceRecord, Tenure, TransitionRecord,
 };
 
 /// The bundle in force. Generations only go up.
@@ -68,6 +68,7 @@ pub struct NotifierCommit {
     pub silences_ended: Vec<SilenceId>,
     /// If it changed: the pause in force, or that there is none.
     pub pause: Option<Option<PauseRecord>>,
+    pub destinations: Vec<(DestinationName, DestinationRecord)>,
     /// In order of their numbers.
     pub commands: Vec<CommandRecord>,
 }
@@ -122,6 +123,8 @@ pub struct NotifierSnapshot {
     pub receipts: Vec<FirstReceipt>,
     pub silences: Vec<SilenceRecord>,
     pub pause: Option<PauseRecord>,
+    /// By name.
+    pub destinations: Vec<(DestinationName, DestinationRecord)>,
     pub commands: CommandLog,
 }
 

@@ -245,5 +245,7 @@ fn destination() -> DestinationSpec {
         retry_max: Duration::from_secs(60),
         deadline: Duration::from_hours(24),
         concurrency: 1,
+        limit: None,
+        fallback: None,
     }
 }

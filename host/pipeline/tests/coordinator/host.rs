@@ -8,6 +8,7 @@ use watchbell_contract::{
 use watchbell_pipeline::action::{Action, Note, Run};
 use watchbell_pipeline::fault::RunFault;
 use watchbell_pipeline::input::{Evaluation, Input, Persisted};
+use watchbell_pipeline::limit::Limit;
 use watchbell_pipeline::maintenance::HoldsSpec;
 use watchbell_pipeline::record::{
     BundleRef, Command, CommandId, CommandRecord, Commit, Delivery, EpisodeRecord, HostId, IntentId,
@@ -33,6 +34,11 @@ pub(crate) struct Host {
     guest: Guest,
     pub(crate) destinations: Vec<&'static str>,
     pub(crate) holds: HoldsSpec,
+    /// Of destinations that have one.
+    pub(crate) limits: BTreeMap<&'static str, Limit>,
+    pub(crate) fallbacks: BTreeMap<&'static str, &'static str>,
+    /// After which a message is a dead letter.
+    pub(crate) deadline: Duration,
     bundles: u64,
     store: Memory,
     accepted: u32,
@@ -48,6 +54,8 @@ pub(crate) struct Host {
     pub(crate) notes: Vec<Note>,
     /// Destinations that refuse whatever comes.
     pub(crate) refused: BTreeSet<&'static str>,
+    /// Why they do.
+    pub(crate) reason: String,
     /// Destinations that accept these requests of a message, and not the next.
     pub(crate) unavailable: BTreeMap<&'static str, Vec<RecordedCall>>,
     /// What was tried at the destinations that did not accept it.
@@ -63,6 +71,9 @@ impl Host {
             guest: Box::new(guest),
             destinations: vec!["chat", "mail", "sms"],
             holds: HoldsSpec::default(),
+            limits: BTreeMap::new(),
+            fallbacks: BTreeMap::new(),
+            deadline: Duration::from_hours(24),
             bundles: 0,
             store,
             accepted: 0,
@@ -73,6 +84,7 @@ impl Host {
             unmapped: Vec::new(),
             notes: Vec::new(),
             refused: BTreeSet::new(),
+            reason: "no".into(),
             unavailable: BTreeMap::new(),
             tried: Vec::new(),
         }
@@ -84,11 +96,20 @@ impl Host {
         let bundle = Input::Bundle {
             bundle: BundleRef { digest: self.bundles.to_string(), generation: self.bundles },
             rules: vec![Arc::new(rule.clone())],
-            destinations: self.destinations.iter().map(|name| destination(name)).collect(),
+            destinations: self.destinations.iter().map(|name| self.destination(name)).collect(),
             holds: self.holds.clone(),
         };
         self.coordinator.handle(self.now, bundle);
         self.carry_out();
+    }
+
+    fn destination(&self, name: &str) -> DestinationSpec {
+        DestinationSpec {
+            limit: self.limits.get(name).cloned(),
+            fallback: self.fallbacks.get(name).map(|to| DestinationName((*to).into())),
+            deadline: self.deadline,
+            ..destination(name)
+        }
     }
 
     /// Ends the host and starts another one over what was committed, with `rule` in force.
@@ -205,7 +226,7 @@ impl Host {
                     let recorded = self.unavailable.get(destination.0.as_str()).cloned();
                     let outcome = if self.refused.contains(destination.0.as_str()) {
                         self.tried.push((destination, *intent));
-                        Err(Refusal::Refused("no".into()))
+                        Err(Refusal::Refused(self.reason.clone()))
                     } else if recorded.is_some() {
                         self.tried.push((destination, *intent));
                         Err(Refusal::Unavailable { reason: "503".into(), retry_after: None })
@@ -253,6 +274,8 @@ fn destination(name: &str) -> DestinationSpec {
         retry_max: Duration::from_secs(60),
         deadline: Duration::from_hours(24),
         concurrency: 8,
+        limit: None,
+        fallback: None,
     }
 }
 

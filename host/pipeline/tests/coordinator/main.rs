@@ -11,4 +11,7 @@ mod story; // a random story of one alert
 mod oracle; // who hears what of it
 mod stories; // the coordinator against the oracle
 mod escalating; // one alert from chat to text message to its end
+mod limits; // more messages than a destination is sent
+mod fallbacks; // what one destination does not take goes to another
+mod failing; // a destination that keeps failing
 mod floods; // more keys, events and messages than a rule may have

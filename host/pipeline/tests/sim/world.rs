@@ -327,6 +327,8 @@ pub(crate) fn destinations() -> Vec<DestinationSpec> {
         retry_max: Duration::from_secs(60),
         deadline: Duration::from_hours(24),
         concurrency,
+        limit: None,
+        fallback: None,
     };
     vec![destination("chat", 2), destination("mail", 1)]
 }

@@ -3,7 +3,7 @@ use base64::prelude::BASE64_STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 use watchbell_contract::{Duration, Label, Range, RecordedCall, Timestamp};
 use watchbell_pipeline::matcher::Matcher;
-use watchbell_pipeline::message::{Message, Wording};
+use watchbell_pipeline::message::{Message, Route, Wording};
 use watchbell_pipeline::record::{
     EpisodeId, EpisodeProgress, Failure, LastSignal, Later, LaterEvent, Notified, RunSummary, SeenSignal,
     SilenceSpec, Standstill,
@@ -11,6 +11,7 @@ use watchbell_pipeline::record::{
 use watchbell_pipeline::spec::{DestinationName, RuleName, Step, StepId};
 use watchbell_text::Text;
 
+use super::destinations::RouteForm;
 use super::names::{cause, severity, wording, wording_name};
 
 /// A type of the pipeline and its representation in a column.
@@ -112,6 +113,8 @@ pub(crate) struct MessageForm {
     count: u32,
     more: Vec<String>,
     wording: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    route: Option<RouteForm>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -412,6 +415,7 @@ impl Column for Message {
             count: self.count,
             more: self.more.clone(),
             wording: wording_name(self.wording).to_owned(),
+            route: (self.route != Route::default()).then(|| self.route.form()),
         }
     }
     fn read(form: Self::Form) -> Option<Self> {
@@ -431,6 +435,7 @@ impl Column for Message {
             count: form.count,
             more: form.more,
             wording: wording(&form.wording)?,
+            route: form.route.map_or_else(|| Some(Route::default()), Column::read)?,
         })
     }
 }
@@ -492,6 +497,7 @@ impl IntentForm {
             count: 1,
             more: Vec::new(),
             wording: Wording::Rule,
+            route: Route::default(),
         };
         Some((message, Text { title: self.title, body: self.body }, self.maybe_repeated))
     }

@@ -51,12 +51,15 @@ pub(crate) fn wording_name(wording: Wording) -> &'static str {
         Wording::Edited => "edited",
         Wording::Overflow => "overflow",
         Wording::Backlog => "backlog",
+        Wording::Limited => "limited",
+        Wording::Host => "host",
     }
 }
 
 pub(crate) fn wording(name: &str) -> Option<Wording> {
     use Wording::{
-        Acknowledged, Backlog, BeforeStore, CannotRun, Edited, Gap, Overflow, Rule, RuleEnded, Unacknowledged,
+        Acknowledged, Backlog, BeforeStore, CannotRun, Edited, Gap, Host, Limited, Overflow, Rule, RuleEnded,
+        Unacknowledged,
     };
     let all = [
         Rule,
@@ -69,6 +72,8 @@ pub(crate) fn wording(name: &str) -> Option<Wording> {
         Backlog,
         Acknowledged,
         Unacknowledged,
+        Limited,
+        Host,
     ];
     all.into_iter().find(|it| wording_name(*it) == name)
 }

@@ -329,7 +329,7 @@ pub(super) fn json<T: Column>(row: &Row<'_>, column: &'static str) -> Result<T, 
     json_or_null(row, column)?.ok_or(Unread::Column(column))
 }
 
-fn json_or_null<T: Column>(row: &Row<'_>, column: &'static str) -> Result<Option<T>, Unread> {
+pub(super) fn json_or_null<T: Column>(row: &Row<'_>, column: &'static str) -> Result<Option<T>, Unread> {
     let Some(text) = plain::<Option<String>>(row, column)? else {
         return Ok(None);
     };

@@ -65,6 +65,7 @@ pub(crate) fn notifier(db: &Connection, row: &Row) -> Result<NotifierSnapshot, R
         receipts: receipts(db)?,
         silences: rows::all(db, "SELECT * FROM silences ORDER BY id", [])?,
         pause: rows::all(db, "SELECT * FROM pause", [])?.pop(),
+        destinations: rows::all(db, "SELECT * FROM destinations ORDER BY name", [])?,
         commands: commands(db)?,
     })
 }

@@ -6,6 +6,7 @@ use watchbell_pipeline::record::{
 };
 use watchbell_pipeline::spec::RuleName;
 
+use super::destinations;
 use super::holds;
 use super::json::Column;
 use super::names::{ending_name, gap_reason_name};
@@ -85,6 +86,9 @@ fn notifier(db: &Connection, part: &NotifierCommit) -> Result<()> {
     }
     if let Some(pause) = &part.pause {
         holds::pause(db, pause.as_ref())?;
+    }
+    for (name, record) in &part.destinations {
+        destinations::destination(db, name, record)?;
     }
     for record in &part.commands {
         holds::command(db, record)?;

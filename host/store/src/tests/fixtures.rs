@@ -1,11 +1,11 @@
 use watchbell_contract::{Cause, Duration, Label, Range, RecordedCall, Severity, Timestamp};
-use watchbell_pipeline::message::{Message, Wording};
+use watchbell_pipeline::message::{Instead, Message, Route, Wording};
 use watchbell_pipeline::record::{
-    BundleRef, Change, Command, CommandId, CommandRecord, Commit, CountedKey, Delivery, EpisodeId,
-    EpisodeProgress, EpisodeRecord, Failure, GapReason, GapRecord, HostId, IntentId, IntentRecord,
-    LastSignal, Later, LaterEvent, Level, NamedKey, Nonce, Notified, NotifierCommit, Overflow,
-    PartitionCommit, PartitionId, Phase, Position, RuleRecord, RunSummary, SeenSignal, Standstill,
-    StateRecord, Tenure, TransitionRecord,
+    BundleRef, Change, Command, CommandId, CommandRecord, Commit, Counted, CountedKey, Delivery,
+    DestinationRecord, EpisodeId, EpisodeProgress, EpisodeRecord, Failure, GapReason, GapRecord, HostId,
+    IntentId, IntentRecord, LastSignal, Later, LaterEvent, LeftOut, Level, NamedKey, Nonce, Notified,
+    NotifierCommit, Overflow, PartitionCommit, PartitionId, Phase, Position, RuleRecord, RunSummary,
+    SeenSignal, Standstill, StateRecord, Tenure, Told, TransitionRecord, Trouble,
 };
 use watchbell_pipeline::spec::{DestinationName, Meaning, RuleName, StepId};
 use watchbell_text::Text;
@@ -194,12 +194,38 @@ pub(crate) fn intent(id: &str, delivery: Delivery) -> IntentRecord {
             count: 2,
             more: vec!["another".to_owned()],
             wording: Wording::Gap,
+            route: Route {
+                to: vec![DestinationName("ops-chat".to_owned())],
+                instead: Some(Instead { of: DestinationName("ops-sms".to_owned()), why: "no".to_owned() }),
+            },
         },
         text: Some(Text { title: "5xxs spiked \"3x\"".to_owned(), body: "line\nline \u{1f514}".to_owned() }),
         created_at: Timestamp(115),
         maybe_repeated: false,
         recorded: Vec::new(),
         delivery,
+    }
+}
+
+pub(crate) fn remembered(count: u32) -> DestinationRecord {
+    let counted = Counted { start: Timestamp(60), count, reached_until: Some(Timestamp(i64::MAX)) };
+    let to = vec![DestinationName("ops-mail".to_owned())];
+    DestinationRecord {
+        counts: [Counted::default(), counted, Counted { reached_until: None, ..counted }],
+        left_out: Some(LeftOut {
+            since: Timestamp(-1),
+            until: Timestamp(100),
+            count,
+            severity: Severity::Critical,
+            lines: vec!["spike: web-1".to_owned()],
+        }),
+        trouble: Some(Trouble {
+            since: Timestamp(7),
+            attempts: count,
+            dead: u32::MAX,
+            last: "503".to_owned(),
+            told: (count % 2 == 0).then(|| Told { episode: EpisodeId("f1".to_owned()), to }),
+        }),
     }
 }
 

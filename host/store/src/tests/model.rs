@@ -96,6 +96,7 @@ impl Knowledge {
             silences: part.silences,
             silences_ended: part.silences_ended,
             pause: part.pause,
+            destinations: part.destinations,
             commands: part.commands,
         }
     }

@@ -1,5 +1,6 @@
 use rusqlite::Connection;
 use watchbell_contract::{Duration, Receipt, Severity, Timestamp};
+use watchbell_pipeline::message::Route;
 use watchbell_pipeline::record::{
     Commit, EpisodeProgress, EpisodeRecord, Epoch, FirstReceipt, Level, Notified, NotifierCommit, PARTITIONS,
     PartitionCommit, PartitionId, Phase, SeenSignal, Tenure,
@@ -8,7 +9,7 @@ use watchbell_pipeline::spec::{DestinationName, RuleName, Step};
 
 use super::fixtures::{
     PARTITION, bundle, episode, host, intent, level, notifier, of_notifier, of_partition, owed, partition,
-    position, rule, transition, withheld,
+    position, remembered, rule, transition, withheld,
 };
 use crate::{OpenError, Read, Sqlite, Store, StoreError, TakeoverError};
 
@@ -119,6 +120,7 @@ fn a_row_of_a_later_format_is_refused_and_not_guessed_at() {
     let decided = NotifierCommit {
         episodes: vec![episode("e1", Phase::Active)],
         intents: vec![intent("i1", owed(1))],
+        destinations: vec![(DestinationName("d1".to_owned()), remembered(2))],
         ..notifier(notifiers)
     };
     store.commit(&Commit { notifier: Some(decided), ..of_partition(1, evaluated.clone()) }).unwrap();
@@ -141,6 +143,7 @@ fn a_row_of_a_later_format_is_refused_and_not_guessed_at() {
         ("transitions", "1 of partition 3"),
         ("episodes", "e1"),
         ("intents", "i1"),
+        ("destinations", "d1"),
     ] {
         db.execute(&format!("UPDATE {table} SET format = format + 7"), []).unwrap();
         let refused = read().unwrap_err();
@@ -246,13 +249,14 @@ fn a_store_of_layout_5_knows_what_the_first_messages_were_answered_with() {
     db.pragma_update(None, "user_version", 5).unwrap();
     drop(db);
     let older = Sqlite::open_reader(&path).unwrap_err();
-    assert!(matches!(older, OpenError::Older { found: 5, known: 8, .. }), "{older}");
+    assert!(matches!(older, OpenError::Older { found: 5, known: 9, .. }), "{older}");
 
     let mut store = Sqlite::open(&path).unwrap();
     let found = store.take_notifier(&host("new"), None).unwrap();
     assert_eq!((found.episodes.len(), found.intents.len()), (1, 1));
     let [message] = &found.intents[..] else { panic!("one message") };
     assert_eq!((message.message.person.as_deref(), &message.recorded[..]), (None, &[][..]));
+    assert_eq!((&message.message.route, &found.destinations[..]), (&Route::default(), &[][..]));
     let first = FirstReceipt {
         episode: found.episodes[0].id.clone(),
         destination: DestinationName("ops-chat".to_owned()),

@@ -55,6 +55,9 @@ impl Outbox {
         let last = (attempt > 1).then(|| "the next attempt was put off before it began".into());
         entry.record.delivery = Delivery::Owed { due: now, attempt: attempt - 1, last };
         entry.granted = true;
+        if let Some(queue) = self.queues.get_mut(&entry.record.destination) {
+            queue.give_back(&entry.record, now);
+        }
         self.back_to_waiting(id)
     }
 

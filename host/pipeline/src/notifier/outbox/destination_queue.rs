@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use watchbell_contract::{Duration, Timestamp};
 
 use crate::backoff::backoff;
-use crate::record::{IntentId, IntentRecord};
+use crate::limit::Limit;
+use crate::record::{DestinationRecord, IntentId, IntentRecord};
 use crate::spec::{DestinationSpec, RuleName};
 
+use super::counts::{self, Reached};
 use super::turns::{Place, Turns};
 
 #[derive(Debug, Default)]
@@ -16,8 +18,10 @@ pub(super) struct DestinationQueue {
     /// Its last known deadline.
     pub(super) deadline: Option<Duration>,
     /// The first messages of lanes: those that are not due yet, those that are, and all by age.
-    later: BTreeMap<Place, (RuleName, bool)>,
+    later: BTreeMap<Place, Waiting>,
     due: Turns,
+    /// Those of the due ones that were attempted before: its limit does not hold them.
+    retries: BTreeMap<Place, Waiting>,
     ages: BTreeSet<(Timestamp, IntentId)>,
     /// The messages of each rule.
     queued: BTreeMap<RuleName, Queued>,
@@ -32,6 +36,19 @@ pub(super) struct DestinationQueue {
     pace: Pace,
     /// When its newest message was queued.
     pub(super) newest: Option<Timestamp>,
+    /// Messages that were never attempted, and how many of these are picked and not yet claimed.
+    unattempted: usize,
+    pub(super) reserved: usize,
+    /// What the store has of it.
+    pub(super) record: DestinationRecord,
+}
+
+/// A message that waits.
+#[derive(Clone, Debug)]
+struct Waiting {
+    rule: RuleName,
+    is_urgent: bool,
+    is_retry: bool,
 }
 
 /// The messages of one rule for one destination.
@@ -55,10 +72,12 @@ impl DestinationQueue {
         let queued = self.queued.entry(record.message.rule.clone()).or_default();
         queued.count += 1;
         queued.bytes += record.message.last.bytes();
+        self.unattempted += usize::from(is_new(record));
         queued.count == 1
     }
 
     pub(super) fn leave(&mut self, record: &IntentRecord) {
+        self.unattempted -= usize::from(is_new(record));
         if let Some(queued) = self.queued.get_mut(&record.message.rule) {
             queued.count -= 1;
             queued.bytes -= record.message.last.bytes();
@@ -76,7 +95,8 @@ impl DestinationQueue {
     pub(super) fn wait(&mut self, record: &IntentRecord, is_urgent: bool, due: Timestamp) {
         let place = (due, record.created_at, record.id.clone());
         self.ages.insert((record.created_at, record.id.clone()));
-        self.later.insert(place, (record.message.rule.clone(), is_urgent));
+        let rule = record.message.rule.clone();
+        self.later.insert(place, Waiting { rule, is_urgent, is_retry: !is_new(record) });
     }
 
     /// It does not wait any more.
@@ -85,6 +105,7 @@ impl DestinationQueue {
         self.ages.remove(&(record.created_at, record.id.clone()));
         if self.later.remove(&place).is_none() {
             self.due.remove(&record.message.rule, is_urgent, &place);
+            self.retries.remove(&place);
         }
     }
 
@@ -95,15 +116,31 @@ impl DestinationQueue {
         may: impl Fn(&RuleName, &IntentId) -> bool,
     ) -> Option<IntentId> {
         while let Some(first) = self.later.first_entry().filter(|first| first.key().0 <= now) {
-            let (place, (rule, is_urgent)) = first.remove_entry();
-            self.due.insert(&rule, is_urgent, place);
+            let (place, waiting) = first.remove_entry();
+            if waiting.is_retry {
+                self.retries.insert(place.clone(), waiting.clone());
+            }
+            self.due.insert(&waiting.rule, waiting.is_urgent, place);
         }
         if self.room(now) == 0 {
             return None;
         }
-        let (_, created_at, id) = self.due.take(may)?;
+        let place = match self.held_until(now) {
+            None => self.due.take(may)?,
+            Some(_) => self.take_retry(may)?,
+        };
+        self.retries.remove(&place);
+        let (_, created_at, id) = place;
         self.ages.remove(&(created_at, id.clone()));
         Some(id)
+    }
+
+    /// Takes the oldest message that was attempted before: it is counted already.
+    fn take_retry(&mut self, may: impl Fn(&RuleName, &IntentId) -> bool) -> Option<Place> {
+        let mut retries = self.retries.iter();
+        let (place, waiting) = retries.find(|(place, waiting)| may(&waiting.rule, &place.2))?;
+        self.due.remove(&waiting.rule, waiting.is_urgent, place);
+        Some(place.clone())
     }
 
     /// For a missing destination: the message that expires first, and when.
@@ -120,7 +157,11 @@ impl DestinationQueue {
         match self.paused_until {
             Some(until) if until > now => Some(until),
             _ if self.room(now) == 0 => None,
-            _ => self.later.keys().next().map(|(due, _, _)| *due),
+            _ => {
+                let due = self.later.keys().next().map(|(due, _, _)| *due);
+                let is_held = self.unattempted > self.reserved;
+                due.into_iter().chain(self.held_until(now).filter(|_| is_held)).min()
+            }
         }
     }
 
@@ -142,6 +183,62 @@ impl DestinationQueue {
             Some(until) => usize::from(until <= now),
             None => self.spec.as_ref().map_or(0, |spec| spec.concurrency.max(1)) + ahead,
         }
+    }
+
+    /// Until when its limit has no room for further messages besides those that are picked.
+    pub(super) fn held_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let limit = self.limit()?;
+        counts::full_until(&self.record.counts, limit, self.reserved, now)
+    }
+
+    /// Until when its limit has no room for further messages besides all that wait.
+    pub(super) fn full_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let limit = self.limit()?;
+        counts::full_until(&self.record.counts, limit, self.unattempted, now)
+    }
+
+    pub(super) fn limit(&self) -> Option<&Limit> {
+        self.spec.as_ref()?.limit.as_ref()
+    }
+
+    /// A picked message waits again, or is gone.
+    pub(super) fn unreserve(&mut self, record: &IntentRecord) {
+        self.reserved -= usize::from(is_new(record));
+    }
+
+    /// A picked message, given as it was before, is claimed: the first time it is counted. Gives the limits that are
+    /// reached with it.
+    pub(super) fn claim(&mut self, record: &IntentRecord, now: Timestamp) -> Vec<Reached> {
+        if !is_new(record) {
+            return Vec::new();
+        }
+        self.unattempted -= 1;
+        self.reserved -= 1;
+        let Some(limit) = self.spec.as_ref().and_then(|spec| spec.limit.as_ref()) else { return Vec::new() };
+        let destination = &record.destination;
+        let reached = counts::count(&mut self.record.counts, limit, now).into_iter();
+        let reached = reached.map(|(span, most, bounds)| Reached {
+            destination: destination.clone(),
+            span,
+            most,
+            bounds,
+        });
+        reached.collect()
+    }
+
+    /// A claim was given back before anything was sent; `record` is what is left of it.
+    pub(super) fn give_back(&mut self, record: &IntentRecord, now: Timestamp) {
+        if !is_new(record) {
+            return;
+        }
+        self.unattempted += 1;
+        if let Some(limit) = self.spec.as_ref().and_then(|spec| spec.limit.as_ref()) {
+            counts::uncount(&mut self.record.counts, limit, now);
+        }
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.queued.values().map(|queued| queued.count).sum()
     }
 
     pub(super) fn is_paused(&self, now: Timestamp) -> bool {
@@ -172,6 +269,11 @@ impl DestinationQueue {
         self.paused_until = Some(self.paused_until.map_or(until, |earlier| earlier.max(until)));
         self.is_paused(now)
     }
+}
+
+/// It was never attempted.
+pub(super) fn is_new(record: &IntentRecord) -> bool {
+    record.delivery.attempts() == 0
 }
 
 /// How many messages a receiver answers.

@@ -6,8 +6,9 @@ use crate::record::{Delivery, Epoch, HostId, IntentId, IntentRecord};
 use crate::spec::{DestinationName, RuleName};
 use watchbell_text::Text;
 
+use super::destination_queue::is_new;
 use super::texts::TextOrder;
-use super::{Outbox, Settled, Stage, buried, dead_letter};
+use super::{Outbox, Reached, Settled, Stage, buried, dead_letter};
 
 /// A text that must be rendered before a message can be claimed.
 #[derive(Debug)]
@@ -76,6 +77,7 @@ impl Outbox {
             return true;
         }
         queue.picked += 1;
+        queue.reserved += usize::from(is_new(record));
         let rule = &record.message.rule;
         entry.stage = match self.texts.is_failing(rule, now) {
             _ if record.text.is_some() => Stage::Rendered(None),
@@ -166,7 +168,14 @@ impl Outbox {
     }
 
     /// Claims what was picked for the commit in the making: each message is sent once this is written.
-    pub(crate) fn claim(&mut self, owner: &HostId, epoch: Epoch) -> Vec<IntentRecord> {
+    /// Also gives the limits that are reached with them.
+    pub(crate) fn claim(
+        &mut self,
+        owner: &HostId,
+        epoch: Epoch,
+        now: Timestamp,
+    ) -> (Vec<IntentRecord>, Vec<Reached>) {
+        let mut reached = Vec::new();
         let ids = std::mem::take(&mut self.to_claim);
         let mut claims = Vec::with_capacity(ids.len());
         for id in ids {
@@ -175,13 +184,16 @@ impl Outbox {
                 continue;
             };
             entry.granted = false;
+            if let Some(queue) = self.queues.get_mut(&entry.record.destination) {
+                reached.extend(queue.claim(&entry.record, now));
+            }
             let attempt = entry.record.delivery.attempts() + 1;
             entry.record.text = entry.record.text.take().or(text);
             entry.record.delivery = Delivery::Claimed { owner: owner.clone(), epoch, attempt };
             self.busy += 1;
             claims.push(entry.record.clone());
         }
-        claims
+        (claims, reached)
     }
 }
 

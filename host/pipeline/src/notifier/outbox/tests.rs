@@ -1,6 +1,9 @@
+use std::num::NonZeroU32;
+
 use watchbell_contract::{Label, Severity, TextFormat};
 
-use crate::message::Wording;
+use crate::limit::Limit;
+use crate::message::{Route, Wording};
 use crate::record::{EpisodeId, LastSignal};
 
 use watchbell_contract::{AlertText, Receipt, Refusal};
@@ -21,7 +24,18 @@ fn outbox() -> Outbox {
         retry_max: Duration::from_mins(5),
         deadline: Duration::from_hours(24),
         concurrency: 4,
+        limit: None,
+        fallback: None,
     }]);
+    outbox
+}
+
+/// It is sent so many messages a minute.
+fn limited(most: u32) -> Outbox {
+    let mut outbox = outbox();
+    let spec = outbox.queues.values_mut().find_map(|queue| queue.spec.as_mut()).expect("a destination");
+    let limit = Limit::within("UTC").expect("a zone");
+    spec.limit = Some(Limit { per_minute: NonZeroU32::new(most), ..limit });
     outbox
 }
 
@@ -50,6 +64,7 @@ fn event(id: &str, user: &str) -> IntentRecord {
         count: 1,
         more: Vec::new(),
         wording: Wording::Rule,
+        route: Route::default(),
     };
     owed(IntentId(id.into()), DestinationName("hook".into()), message, NOW)
 }
@@ -68,7 +83,7 @@ fn claimed(outbox: &mut Outbox, now: Timestamp, says: &str) -> Vec<IntentRecord>
         let picked = outbox.pick(now, &plain);
         assert!(picked.dead.is_empty(), "{picked:?}");
         if picked.texts.is_empty() {
-            return outbox.claim(&HostId("a".into()), Epoch(1));
+            return outbox.claim(&HostId("a".into()), Epoch(1), NOW).0;
         }
         for wanted in picked.texts {
             outbox.rendered(wanted.order, Ok(text(says)), now, &plain);
@@ -207,6 +222,45 @@ fn claims_run_ahead_of_the_slots_as_fast_as_the_receiver_answers() {
 }
 
 #[test]
+fn a_limit_counts_what_is_sent_and_holds_what_was_never_tried() {
+    let mut outbox = limited(2);
+    let hook = DestinationName("hook".into());
+    ["a", "b", "c"].into_iter().for_each(|id| drop(outbox.push(event(id, id))));
+    let full = outbox.full_until(&hook, NOW).expect("three wait, and two are allowed");
+    assert_eq!(handed_out(&mut outbox, NOW), ["a", "b"]);
+    assert_eq!(outbox.next_pick(NOW), Some(full));
+    // What was tried is counted already: another attempt is not held.
+    let due = unavailable(&mut outbox, "a", NOW);
+    assert_eq!(outbox.next_pick(NOW), Some(due));
+    assert_eq!(handed_out(&mut outbox, due), ["a"]);
+    delivered(&mut outbox, "a", due);
+    delivered(&mut outbox, "b", due);
+    assert!(handed_out(&mut outbox, Timestamp(full.0 - 1)).is_empty());
+    assert_eq!(handed_out(&mut outbox, full), ["c"]);
+    assert_eq!(outbox.full_until(&hook, full), None);
+}
+
+#[test]
+fn a_claim_that_is_given_back_is_not_counted() {
+    let mut outbox = limited(1);
+    outbox.push(event("a", "a"));
+    for is_first in [true, false] {
+        outbox.pick(NOW, &plain).texts.into_iter().for_each(|wanted| {
+            outbox.rendered(wanted.order, Ok(text("t")), NOW, &plain);
+        });
+        let (claims, reached) = outbox.claim(&HostId("a".into()), Epoch(1), NOW);
+        assert_eq!((claims.len(), reached.len()), (1, usize::from(is_first)), "said once");
+        outbox.claimed(&claims[0].id);
+        let counts = outbox.remembered(&DestinationName("hook".into())).counts;
+        assert_eq!(counts.map(|counted| counted.count), [1; 3]);
+        let released = outbox.release(true, NOW);
+        assert_eq!(released[0].delivery.attempts(), 0);
+        let counts = outbox.remembered(&DestinationName("hook".into())).counts;
+        assert_eq!(counts.map(|counted| counted.count), [0; 3]);
+    }
+}
+
+#[test]
 fn a_pause_that_the_receiver_asks_for_holds_all_its_messages_and_ends_with_one() {
     let mut outbox = outbox();
     ["a", "b", "c", "d", "e", "f"].into_iter().for_each(|id| drop(outbox.push(event(id, id))));
@@ -273,7 +327,7 @@ fn a_text_that_cannot_be_rendered_is_sent_in_plain_form_and_soon_not_even_tried(
     }
     let picked = outbox.pick(NOW, &plain);
     assert_eq!((picked.texts.len(), picked.notes.len()), (0, 6));
-    let claims = outbox.claim(&HostId("a".into()), Epoch(1));
+    let claims = outbox.claim(&HostId("a".into()), Epoch(1), NOW).0;
     assert!(claims.iter().all(|record| record.text == Some(text("it took too long"))), "{claims:?}");
     assert_eq!(claims.len(), 10);
     // After a while it is tried again, and at once under other templates.
@@ -289,7 +343,7 @@ fn other_templates_apply_to_everything_without_a_claim() {
     let before = outbox.pick(NOW, &plain).texts;
     outbox.rendered(before[0].order, Ok(text("old")), NOW, &plain);
     outbox.take_texts_back();
-    assert!(outbox.claim(&HostId("a".into()), Epoch(1)).is_empty());
+    assert!(outbox.claim(&HostId("a".into()), Epoch(1), NOW).0.is_empty());
     assert!(outbox.rendered(before[1].order, Ok(text("old")), NOW, &plain).is_none());
     let claims = claimed(&mut outbox, NOW, "new");
     assert_eq!(claims.len(), 2);

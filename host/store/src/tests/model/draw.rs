@@ -3,15 +3,17 @@ use proptest::prelude::*;
 use watchbell_contract::{Range, Severity, Timestamp};
 use watchbell_pipeline::matcher::Matcher;
 use watchbell_pipeline::record::{
-    Change, Command, CommandRecord, Delivery, Ending, EpisodeId, EpisodeProgress, EpisodeRecord, Epoch,
-    GapRecord, IntentId, IntentRecord, LastSignal, Level, Occurrence, PartitionId, PauseRecord, Phase,
-    RuleRecord, SilenceId, SilenceRecord, SilenceSpec,
+    Change, Command, CommandRecord, Delivery, DestinationRecord, Ending, EpisodeId, EpisodeProgress,
+    EpisodeRecord, Epoch, GapRecord, IntentId, IntentRecord, LastSignal, Level, Occurrence, PartitionId,
+    PauseRecord, Phase, RuleRecord, SilenceId, SilenceRecord, SilenceSpec,
 };
-use watchbell_pipeline::spec::RuleName;
+use watchbell_pipeline::spec::{DestinationName, RuleName};
 use watchbell_text::Text;
 
 use super::PARTITIONS;
-use crate::tests::fixtures::{command, episode, gap, host, intent, labels, level, recorded, rule};
+use crate::tests::fixtures::{
+    command, episode, gap, host, intent, labels, level, recorded, remembered, rule,
+};
 
 /// One operation on a store. It uses few names, so that most of them recur.
 #[derive(Clone, Debug)]
@@ -80,6 +82,7 @@ pub(super) struct Notifier {
     pub(super) silences: Vec<SilenceRecord>,
     pub(super) silences_ended: Vec<SilenceId>,
     pub(super) pause: Option<Option<PauseRecord>>,
+    pub(super) destinations: Vec<(DestinationName, DestinationRecord)>,
     pub(super) commands: Vec<CommandRecord>,
 }
 
@@ -209,10 +212,22 @@ fn notifier() -> impl Strategy<Value = Notifier> {
         vec(silence(), 0..2),
         vec((0..5_u8).prop_map(silence_id), 0..2),
         prop::option::of(prop::option::of(pause())),
+        vec(destinations(), 0..2),
         vec(commands(), 0..2),
     )
         .prop_map(
-            |(skew, behind, depends, episodes, intents, silences, silences_ended, pause, commands)| {
+            |(
+                skew,
+                behind,
+                depends,
+                episodes,
+                intents,
+                silences,
+                silences_ended,
+                pause,
+                destinations,
+                commands,
+            )| {
                 Notifier {
                     skew,
                     behind,
@@ -222,6 +237,7 @@ fn notifier() -> impl Strategy<Value = Notifier> {
                     silences,
                     silences_ended,
                     pause,
+                    destinations,
                     commands,
                 }
             },
@@ -265,6 +281,13 @@ fn pause() -> impl Strategy<Value = PauseRecord> {
         until: Timestamp(until),
         reason,
         by,
+    })
+}
+
+/// At its beginning, or as it is in the fixture.
+fn destinations() -> impl Strategy<Value = (DestinationName, DestinationRecord)> {
+    (0..3_u8, prop::option::of(0..4_u32)).prop_map(|(name, count)| {
+        (DestinationName(name.to_string()), count.map(remembered).unwrap_or_default())
     })
 }
 
