@@ -53,6 +53,8 @@ pub enum Wording {
     Backlog,
     /// The host's own, for the keys beyond a rule's limit of open episodes.
     Overflow,
+    /// The rule's templates, followed by the keys of a group.
+    Grouped,
 }
 
 impl Wording {
@@ -156,6 +158,7 @@ impl Delivery {
             | Self::Claimed { attempt, .. }
             | Self::Delivered { attempt, .. }
             | Self::Dead { attempt, .. } => *attempt,
+            Self::Merged { .. } => 0,
         }
     }
 }

@@ -11,6 +11,7 @@ mod follow; // open episodes follow changes of the rules
 pub(crate) mod templates; // the templates of messages
 mod backlog; // how many messages of a rule may wait for a destination
 pub(crate) mod outbox; // queued messages and the outcome of their deliveries
+mod groups; // messages that are gathered and sent as one
 mod outcomes; // how outcomes affect the episode
 mod commands; // people's commands
 mod draft; // what changed since the last commit
@@ -78,6 +79,7 @@ impl Notifier {
             queued: snapshot.intents,
             dead_letters: snapshot.dead_letters,
             receipts: snapshot.receipts,
+            groups: snapshot.groups,
         };
         let standing = Standing::new(snapshot.silences, snapshot.pause, now);
         let (decider, notes) = Decider::new(episodes, messages, standing, snapshot.commands, now);
@@ -227,8 +229,8 @@ impl Notifier {
     }
 
     /// When an episode next has something to send.
-    pub(crate) fn next_timer(&self) -> Option<Timestamp> {
-        self.decider.next_timer()
+    pub(crate) fn next_timer(&self, now: Timestamp) -> Option<Timestamp> {
+        self.decider.next_timer(now)
     }
 
     /// When the next message can be picked, if that depends on time alone.

@@ -166,6 +166,12 @@ pub enum DeliveryReason {
         destination: DestinationName,
         until: Timestamp,
     },
+    /// It is gathered with this many others of its group, and sent with them.
+    Grouped {
+        destination: DestinationName,
+        until: Timestamp,
+        others: usize,
+    },
     /// This many more messages of the rule, which are not listed.
     Others {
         count: usize,
@@ -268,6 +274,7 @@ impl DeliveryReason {
             Self::EarlierMessageFirst { .. } => "earlier_message_first",
             Self::UnknownDestination { .. } => "unknown_destination",
             Self::Paused { .. } => "paused",
+            Self::Grouped { .. } => "grouped",
             Self::Others { .. } => "others",
         }
     }
@@ -388,6 +395,12 @@ impl fmt::Display for DeliveryReason {
             }
             Self::Paused { destination, until } => {
                 write!(f, "`{destination}` asked for a pause until {}", until)
+            }
+            Self::Grouped { destination, until, others: 0 } => {
+                write!(f, "gathered for `{destination}`, due at {until}")
+            }
+            Self::Grouped { destination, until, others } => {
+                write!(f, "gathered for `{destination}` with {others} more of its group, due at {until}")
             }
             Self::Others { count } => write!(f, "{count} more messages are queued"),
         }

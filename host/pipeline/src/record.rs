@@ -6,6 +6,7 @@ mod overflow; // keys beyond a rule's limit of open episodes
 mod transition; // what partitions pass to the notifier
 mod episode; // levels as people see them
 mod intent; // messages for one destination
+mod group; // messages that are gathered and sent as one
 mod silence; // what people hold back
 mod command; // people's commands
 mod commit; // one write, and what a new owner finds
@@ -18,6 +19,7 @@ pub use commit::{
 pub use episode::{
     Ending, EpisodeId, EpisodeProgress, EpisodeRecord, LastSignal, Notified, Phase, Standstill,
 };
+pub use group::{GroupId, GroupKey, GroupRecord, Grouping, NamedEpisode};
 pub use intent::{
     Delivery, FirstReceipt, IntentId, IntentRecord, RECORDED_BODY_BYTES_MAX, RECORDED_CALLS_MAX,
     RECORDED_HEADERS_BYTES_MAX,

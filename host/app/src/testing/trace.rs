@@ -179,6 +179,7 @@ fn note_line(note: &Note, start: Timestamp) -> Option<String> {
             format!("claim     for {destination} found after the restart")
         }
         Note::Delivered { .. }
+        | Note::Merged { .. }
         | Note::Announced { .. }
         | Note::Held { .. }
         | Note::Commanded { .. }

@@ -36,13 +36,16 @@ impl Decider {
                 self.never_arrived(&record, context);
                 self.outbox.keep_dead_letter(record.clone());
             }
-            Delivery::Owed { .. } | Delivery::Claimed { .. } => {}
+            Delivery::Owed { .. } | Delivery::Claimed { .. } | Delivery::Merged { .. } => {}
         }
         context.draft.intent(record);
         context.draft.note(note);
     }
 
     fn arrived(&mut self, record: &IntentRecord, context: &mut Context<'_>) {
+        if !record.named().is_empty() {
+            return self.group_arrived(record, context);
+        }
         let (destination, at) = (record.destination.clone(), context.now);
         if let Some(episode) = self.episode_of(record)
             && !matches!(episode.phase, Phase::ResolvedByHand { .. })
@@ -54,6 +57,9 @@ impl Decider {
     }
 
     fn never_arrived(&mut self, record: &IntentRecord, context: &mut Context<'_>) {
+        if !record.named().is_empty() {
+            return self.group_never_arrived(record, context);
+        }
         let begins = matches!(record.message.cause, Cause::Opened | Cause::Escalated);
         if !begins || self.outbox.has_arrived(record) {
             return;
@@ -62,7 +68,11 @@ impl Decider {
             episode.notified.retain(|notified| notified.destination != record.destination);
             context.draft.episode(episode);
         }
-        // Its end may already be queued behind this message.
+        self.withdraw_end(record, context);
+    }
+
+    /// The end may already be queued behind the message that was not delivered.
+    pub(super) fn withdraw_end(&mut self, record: &IntentRecord, context: &mut Context<'_>) {
         if let Some(settled) = self.outbox.withdraw_end(record, context.now) {
             self.make_room(&settled.record, context);
             self.outbox.keep_dead_letter(settled.record.clone());

@@ -1,6 +1,8 @@
 //! The templates of messages: of the rule that is in force when a message is claimed.
 use std::collections::{BTreeMap, BTreeSet};
 
+use watchbell_text::{Name, NameKind};
+
 use crate::message::{Message, Wording};
 use crate::spec::{RuleName, RuleSpec};
 
@@ -42,6 +44,9 @@ const OVERFLOW_TITLE: &str =
 const OVERFLOW_BODY: &str = "{{ summary }}. They share this one episode; a key gets its own when a place is free. \
                              The worst of them:\n{% for key in more %}\n- {{ key }}\n{%- endfor %}\n";
 
+/// Names the keys of a group, where the rule's own body does not.
+const GROUPED: &str = "\n\n{% for line in more %}\n- {{ line }}\n{%- endfor %}\n";
+
 const BACKLOG_TITLE: &str = "{{ rule }}: {% if count > 1 %}{{ count }} {% endif %}messages left out";
 const BACKLOG_BODY: &str = "{{ summary }}. What is open is shown by `watchbell status` and `watchbell explain`.\
      {% if count > 1 %} Those that were left out are not sent later.{% endif %}";
@@ -71,10 +76,18 @@ impl Templates {
             Wording::BeforeStore => (title.to_owned(), format!("{body}{BEFORE_STORE}")),
             Wording::Acknowledged => (title.to_owned(), format!("{body}{ACKNOWLEDGED}")),
             Wording::Unacknowledged => (title.to_owned(), format!("{body}{UNACKNOWLEDGED}")),
+            Wording::Grouped if watchbell_text::names(body).iter().any(is_more) => {
+                (title.to_owned(), body.to_owned())
+            }
+            Wording::Grouped => (title.to_owned(), format!("{body}{GROUPED}")),
             Wording::Gap => (GAP_TITLE.to_owned(), GAP_BODY.to_owned()),
             Wording::Overflow => (OVERFLOW_TITLE.to_owned(), OVERFLOW_BODY.to_owned()),
             Wording::Backlog => (BACKLOG_TITLE.to_owned(), BACKLOG_BODY.to_owned()),
             Wording::Edited => (EDITED_TITLE.to_owned(), EDITED_BODY.to_owned()),
         }
     }
+}
+
+fn is_more(name: &Name) -> bool {
+    name.kind == NameKind::Variable && name.path.first().is_some_and(|first| first == "more")
 }

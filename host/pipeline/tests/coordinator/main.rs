@@ -10,4 +10,6 @@ mod story; // a random story of one alert
 mod oracle; // who hears what of it
 mod stories; // the coordinator against the oracle
 mod escalating; // one alert from chat to text message to its end
+mod groups; // messages that are gathered and sent as one
+mod gatherings; // random timelines of a group
 mod floods; // more keys, events and messages than a rule may have

@@ -50,14 +50,26 @@ pub(crate) fn wording_name(wording: Wording) -> &'static str {
         Wording::Edited => "edited",
         Wording::Overflow => "overflow",
         Wording::Backlog => "backlog",
+        Wording::Grouped => "grouped",
     }
 }
 
 pub(crate) fn wording(name: &str) -> Option<Wording> {
     use Wording::{
-        Acknowledged, Backlog, BeforeStore, Edited, Gap, Overflow, Rule, RuleEnded, Unacknowledged,
+        Acknowledged, Backlog, BeforeStore, Edited, Gap, Grouped, Overflow, Rule, RuleEnded, Unacknowledged,
     };
-    let all = [Rule, RuleEnded, BeforeStore, Gap, Edited, Overflow, Backlog, Acknowledged, Unacknowledged];
+    let all = [
+        Rule,
+        RuleEnded,
+        BeforeStore,
+        Gap,
+        Edited,
+        Overflow,
+        Backlog,
+        Acknowledged,
+        Unacknowledged,
+        Grouped,
+    ];
     all.into_iter().find(|it| wording_name(*it) == name)
 }
 

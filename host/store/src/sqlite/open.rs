@@ -24,6 +24,7 @@ const LAYOUTS: &[Step] = &[
     Step { sql: include_str!("layout-6.sql"), then: None },
     Step { sql: include_str!("layout-7.sql"), then: None },
     Step { sql: include_str!("layout-8.sql"), then: None },
+    Step { sql: include_str!("layout-9.sql"), then: None },
 ];
 
 /// Upgrades one layout to the next.

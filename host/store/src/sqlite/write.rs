@@ -6,6 +6,7 @@ use watchbell_pipeline::record::{
 };
 use watchbell_pipeline::spec::RuleName;
 
+use super::groups;
 use super::holds;
 use super::json::Column;
 use super::names::{ending_name, gap_reason_name};
@@ -76,6 +77,12 @@ fn notifier(db: &Connection, part: &NotifierCommit) -> Result<()> {
     }
     for record in &part.intents {
         intent(db, record)?;
+    }
+    for record in &part.groups {
+        groups::group(db, record)?;
+    }
+    for id in &part.groups_ended {
+        groups::end_group(db, id)?;
     }
     for record in &part.silences {
         holds::silence(db, record)?;
@@ -248,14 +255,14 @@ fn intent(db: &Connection, intent: &IntentRecord) -> Result<()> {
     // Not `OR REPLACE`, which would move the row to the end of the order of creation.
     let mut statement = db.prepare_cached(
         "INSERT INTO intents (id, destination, rule, episode, created_at, delivery, at, attempt,
-           owner, epoch, maybe_repeated, note, message, text, recorded, format)
+           owner, epoch, maybe_repeated, note, message, text, recorded, grouping, format)
          VALUES (:id, :destination, :rule, :episode, :created_at, :delivery, :at, :attempt,
-           :owner, :epoch, :maybe_repeated, :note, :message, :text, :recorded, :format)
+           :owner, :epoch, :maybe_repeated, :note, :message, :text, :recorded, :grouping, :format)
          ON CONFLICT (id) DO UPDATE SET destination = excluded.destination, rule = excluded.rule, episode = excluded.episode, created_at = excluded.created_at,
            delivery = excluded.delivery, at = excluded.at, attempt = excluded.attempt, owner = excluded.owner,
            epoch = excluded.epoch, maybe_repeated = excluded.maybe_repeated, note = excluded.note,
            message = excluded.message, text = excluded.text, recorded = excluded.recorded,
-           format = excluded.format",
+           grouping = excluded.grouping, format = excluded.format",
     )?;
     statement.execute(named_params! {
         ":id": intent.id.0,
@@ -273,6 +280,7 @@ fn intent(db: &Connection, intent: &IntentRecord) -> Result<()> {
         ":message": json(&intent.message)?,
         ":text": intent.text.as_ref().map(json).transpose()?,
         ":recorded": (!intent.recorded.is_empty()).then(|| json(&intent.recorded)).transpose()?,
+        ":grouping": intent.grouping.as_ref().map(json).transpose()?,
         ":format": IntentRecord::FORMAT,
     })?;
     Ok(())
@@ -319,6 +327,12 @@ impl<'a> DeliveryRow<'a> {
                 // Nobody else can own it.
                 owner: dropped_by.as_deref(),
                 note: Some(last),
+                ..Self::default()
+            },
+            Delivery::Merged { at, into } => Self {
+                delivery: "merged",
+                at: Some(at.0),
+                note: Some(&into.0),
                 ..Self::default()
             },
         }

@@ -2,8 +2,8 @@ use watchbell_contract::{Cause, Duration, Label, Range, RecordedCall, Severity, 
 use watchbell_pipeline::message::{Message, Wording};
 use watchbell_pipeline::record::{
     BundleRef, Change, Command, CommandId, CommandRecord, Commit, CountedKey, Delivery, EpisodeId,
-    EpisodeProgress, EpisodeRecord, Failure, GapReason, GapRecord, HostId, IntentId, IntentRecord,
-    LastSignal, Later, LaterEvent, Level, NamedKey, Nonce, Notified, NotifierCommit, Overflow,
+    EpisodeProgress, EpisodeRecord, Failure, GapReason, GapRecord, GroupId, GroupKey, GroupRecord, Grouping, HostId, IntentId, IntentRecord,
+    LastSignal, Later, LaterEvent, Level, NamedEpisode, NamedKey, Nonce, Notified, NotifierCommit, Overflow,
     PartitionCommit, PartitionId, Phase, Position, RuleRecord, RunSummary, SeenSignal, Standstill,
     StateRecord, Tenure, TransitionRecord,
 };
@@ -198,8 +198,34 @@ pub(crate) fn intent(id: &str, delivery: Delivery) -> IntentRecord {
         created_at: Timestamp(115),
         maybe_repeated: false,
         recorded: Vec::new(),
+        grouping: None,
         delivery,
     }
+}
+
+/// A group that has named the episode `e1`.
+pub(crate) fn group(id: &str, due: Option<i64>) -> GroupRecord {
+    let key = |id: &str| GroupKey { episode: EpisodeId(id.to_owned()), labels: labels() };
+    GroupRecord {
+        id: GroupId(id.to_owned()),
+        rule: RuleName("spike".to_owned()),
+        labels: labels()[..1].to_vec(),
+        destination: DestinationName("ops-chat".to_owned()),
+        episode: EpisodeId(format!("of-{id}")),
+        ordinal: 3,
+        due: due.map(Timestamp),
+        rests_until: due.map(|due| Timestamp(due + 1)),
+        open: vec![key("e1")],
+        unnamed: vec![key("e2"), key("e3")],
+    }
+}
+
+/// What messages have to do with groups.
+pub(crate) fn groupings() -> [Option<Grouping>; 3] {
+    let group = GroupId("g1".to_owned());
+    let key = GroupKey { episode: EpisodeId("e1".to_owned()), labels: labels() };
+    let named = vec![NamedEpisode { key, begins: true, is_open: false }];
+    [None, Some(Grouping::Gathered(group.clone())), Some(Grouping::Merged { group, named })]
 }
 
 /// What a receiver answered to a message's request `number`.
