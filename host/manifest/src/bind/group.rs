@@ -39,7 +39,12 @@ pub(super) fn group(
                     .push(doc);
                 }
             }
+            let is_inherited = typed.timezone.is_none();
             let timezone = typed.timezone.or_else(|| zone.map(str::to_owned)).unwrap_or_else(|| "UTC".into());
+            // A zone of the rule that does not exist is reported there.
+            if is_inherited && jiff::tz::TimeZone::get(&timezone).is_err() {
+                return None;
+            }
             match schedule::cron(doc, "/alert/group", expression, timezone)? {
                 Schedule::Cron { expression, timezone } => Pace::Digest { expression, timezone },
                 Schedule::Every(_) => return None,

@@ -52,10 +52,11 @@ struct Heard {
     counted: BTreeMap<String, usize>,
 }
 
+/// The same 60 timelines each time; `GATHERINGS=2000` draws others.
 fn config() -> ProptestConfig {
     let more = std::env::var("GATHERINGS").ok().and_then(|count| count.parse().ok());
     let rng_seed = if more.is_some() { RngSeed::Random } else { RngSeed::Fixed(1) };
-    ProptestConfig { failure_persistence: None, rng_seed, ..ProptestConfig::with_cases(more.unwrap_or(150)) }
+    ProptestConfig { failure_persistence: None, rng_seed, ..ProptestConfig::with_cases(more.unwrap_or(60)) }
 }
 
 fn key() -> impl Strategy<Value = Key> {
@@ -174,6 +175,10 @@ proptest! {
                 let begun = is("opened") + is("was");
                 let due = (key.opens + after) * 60;
                 let is_due = due < key.ends * 60;
+                // What is due at the very instant of an evaluation may be decided before or after it.
+                if due == key.ends * 60 {
+                    continue;
+                }
                 let may_be_counted = heard.counted.contains_key(to);
                 prop_assert!(begun <= 1 && (is_due || begun == 0), "{to} {name}: {said:?}");
                 prop_assert!(begun == usize::from(is_due) || may_be_counted, "{to} {name}: {said:?}");

@@ -222,8 +222,8 @@ fn a_store_that_was_cut_off() {
 #[test]
 fn a_store_from_a_newer_version() {
     let (folder, path) = filled();
-    Connection::open(&path).unwrap().pragma_update(None, "user_version", 9).unwrap();
-    let expected = "the store `DIR/store.db` has layout 9, but this version supports layouts up to 8: run the version \
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 10).unwrap();
+    let expected = "the store `DIR/store.db` has layout 10, but this version supports layouts up to 9: run the version \
                     that wrote it, or a later one";
     assert_eq!(refusal(folder.path(), Sqlite::open(&path)), expected);
     let error = Sqlite::open_reader(&path).unwrap_err();

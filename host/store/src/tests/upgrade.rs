@@ -7,7 +7,7 @@ use watchbell_pipeline::record::{
 use watchbell_pipeline::spec::{DestinationName, RuleName, Step};
 
 use super::fixtures::{
-    PARTITION, bundle, episode, host, intent, level, notifier, of_notifier, of_partition, owed, partition,
+    PARTITION, bundle, episode, group, host, intent, level, notifier, of_notifier, of_partition, owed, partition,
     position, rule, transition, withheld,
 };
 use crate::{OpenError, Read, Sqlite, Store, StoreError, TakeoverError};
@@ -119,6 +119,7 @@ fn a_row_of_a_later_format_is_refused_and_not_guessed_at() {
     let decided = NotifierCommit {
         episodes: vec![episode("e1", Phase::Active)],
         intents: vec![intent("i1", owed(1))],
+        groups: vec![group("g1", None)],
         ..notifier(notifiers)
     };
     store.commit(&Commit { notifier: Some(decided), ..of_partition(1, evaluated.clone()) }).unwrap();
@@ -141,6 +142,7 @@ fn a_row_of_a_later_format_is_refused_and_not_guessed_at() {
         ("transitions", "1 of partition 3"),
         ("episodes", "e1"),
         ("intents", "i1"),
+        ("groups", "g1"),
     ] {
         db.execute(&format!("UPDATE {table} SET format = format + 7"), []).unwrap();
         let refused = read().unwrap_err();
@@ -253,6 +255,7 @@ fn a_store_of_layout_5_knows_what_the_first_messages_were_answered_with() {
     assert_eq!((found.episodes.len(), found.intents.len()), (1, 1));
     let [message] = &found.intents[..] else { panic!("one message") };
     assert_eq!((message.message.person.as_deref(), &message.recorded[..]), (None, &[][..]));
+    assert_eq!((&message.grouping, found.groups.len()), (&None, 0));
     let first = FirstReceipt {
         episode: found.episodes[0].id.clone(),
         destination: DestinationName("ops-chat".to_owned()),
