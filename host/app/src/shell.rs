@@ -317,9 +317,8 @@ impl Shell {
                 });
             }
             Action::Deliver { id, epoch, destination, mut intent, acknowledges } => {
-                intent.acknowledge_link = acknowledges.and_then(|episode| {
-                    self.links.link(&intent, &episode, &destination, self.clock.now())
-                });
+                intent.acknowledge_link = acknowledges
+                    .and_then(|episode| self.links.link(&intent, &episode, &destination, self.clock.now()));
                 self.start_delivery((id, epoch), destination, *intent);
             }
             Action::Note(note) => self.note(note),

@@ -4,7 +4,9 @@ use watchbell_text::Job;
 
 pub use crate::notifier::TextOrder;
 use crate::reason::{HoldReason, SendReason};
-use crate::record::{CommandId, Commit, EpisodeId, Epoch, IntentId, Owned, Position, SeenSignal, StateRecord};
+use crate::record::{
+    CommandId, Commit, EpisodeId, Epoch, IntentId, Owned, Position, SeenSignal, StateRecord,
+};
 use crate::spec::{DestinationName, RuleName};
 
 /// Counts runs since the engine started.

@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use watchbell_contract::{Receipt, Timestamp};
 use watchbell_pipeline::record::{
     BundleRef, COMMAND_IDS_MAX, CommandLog, CommandRecord, Commit, DEAD_LETTERS_MAX, Delivery, EpisodeId,
-    EpisodeRecord, Epoch, FirstReceipt, GapRecord, GroupId, GroupRecord, HostId, Incarnation, IntentId, IntentRecord, Level, Loss,
-    Lost, Nonce, NotifierCommit, NotifierSnapshot, Owned, PartitionCommit, PartitionId, PartitionSnapshot,
-    PauseRecord, Phase, Position, RuleRecord, SilenceId, SilenceRecord, StoreMeta, Tenure, TransitionRecord,
+    EpisodeRecord, Epoch, FirstReceipt, GapRecord, GroupId, GroupRecord, HostId, Incarnation, IntentId,
+    IntentRecord, Level, Loss, Lost, Nonce, NotifierCommit, NotifierSnapshot, Owned, PartitionCommit,
+    PartitionId, PartitionSnapshot, PauseRecord, Phase, Position, RuleRecord, SilenceId, SilenceRecord,
+    StoreMeta, Tenure, TransitionRecord,
 };
 use watchbell_pipeline::spec::{DestinationName, RuleName};
 

@@ -29,7 +29,8 @@ pub(super) fn group(
     }
     let pace = match typed.cron {
         Some(expression) => {
-            for (name, is_written) in [("wait", typed.wait.is_some()), ("interval", typed.interval.is_some())] {
+            for (name, is_written) in [("wait", typed.wait.is_some()), ("interval", typed.interval.is_some())]
+            {
                 if is_written {
                     doc.fault(
                         &format!("/alert/group/{name}"),
@@ -45,7 +46,7 @@ pub(super) fn group(
             if is_inherited && jiff::tz::TimeZone::get(&timezone).is_err() {
                 return None;
             }
-            match schedule::cron(doc, "/alert/group", expression, timezone)? {
+            match schedule::calendar(doc, "/alert/group", expression, timezone)? {
                 Schedule::Cron { expression, timezone } => Pace::Digest { expression, timezone },
                 Schedule::Every(_) => return None,
             }

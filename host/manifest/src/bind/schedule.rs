@@ -36,13 +36,18 @@ pub(super) fn schedule(
         }
         (None, Some(expression)) => {
             let timezone = timezone.unwrap_or_else(|| "UTC".into());
-            cron(doc, "", expression, timezone)
+            calendar(doc, "", expression, timezone)
         }
     }
 }
 
 /// A calendar, written as `cron` and `timezone` of the map at `at`.
-pub(super) fn cron(doc: &mut Doc<'_>, at: &str, expression: String, timezone: String) -> Option<Schedule> {
+pub(super) fn calendar(
+    doc: &mut Doc<'_>,
+    at: &str,
+    expression: String,
+    timezone: String,
+) -> Option<Schedule> {
     let Err(fault) = Cron::parse(&expression, &timezone) else {
         return Some(Schedule::Cron { expression, timezone });
     };

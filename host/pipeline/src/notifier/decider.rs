@@ -13,8 +13,8 @@ use crate::matcher::Subject;
 use crate::message::{Message, Wording};
 use crate::reason::{HoldReason, Reason};
 use crate::record::{
-    Change, CommandLog, EpisodeId, EpisodeRecord, Epoch, FirstReceipt, GroupRecord, Incarnation, IntentId, IntentRecord,
-    Phase, TransitionRecord,
+    Change, CommandLog, EpisodeId, EpisodeRecord, Epoch, FirstReceipt, GroupRecord, Incarnation, IntentId,
+    IntentRecord, Phase, TransitionRecord,
 };
 use crate::signals;
 use crate::spec::{DestinationName, DestinationSpec, RuleName, RuleSpec};
@@ -171,7 +171,8 @@ impl Decider {
         let over: Vec<RuleName> =
             self.rules.iter().filter(|(_, known)| is_over(known)).map(|(name, _)| name.clone()).collect();
         over.iter().for_each(|name| self.forget_rule(name));
-        let owing = self.rules.keys().chain(self.groups.rules()).cloned().chain(self.outbox.rules()).collect();
+        let owing =
+            self.rules.keys().chain(self.groups.rules()).cloned().chain(self.outbox.rules()).collect();
         self.outbox.take_texts_back();
         self.templates.put_in_force(rules.iter().map(Arc::as_ref), &owing);
         // What mutes others is known before anything is decided.

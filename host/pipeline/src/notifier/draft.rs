@@ -3,8 +3,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::action::Note;
 use crate::record::{
-    CommandRecord, EpisodeId, EpisodeRecord, GroupId, GroupRecord, IntentId, IntentRecord, NotifierCommit, PartitionId,
-    PauseRecord, Position, SilenceId, SilenceRecord, Tenure,
+    CommandRecord, EpisodeId, EpisodeRecord, GroupId, GroupRecord, IntentId, IntentRecord, NotifierCommit,
+    PartitionId, PauseRecord, Position, SilenceId, SilenceRecord, Tenure,
 };
 
 /// The newest version of each record.

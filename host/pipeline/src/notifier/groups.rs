@@ -14,7 +14,8 @@ use crate::digest;
 use crate::matcher;
 use crate::message::{Message, Wording};
 use crate::record::{
-    Delivery, EpisodeId, EpisodeRecord, GroupId, GroupKey, GroupRecord, Grouping, IntentRecord, Notified, Phase,
+    Delivery, EpisodeId, EpisodeRecord, GroupId, GroupKey, GroupRecord, Grouping, IntentRecord, Notified,
+    Phase,
 };
 use crate::schedule::Timetable;
 use crate::spec::{DestinationName, GroupSpec, Pace, RuleName, Schedule};
@@ -31,8 +32,7 @@ impl GroupSpec {
         match &self.pace {
             Pace::Interval { wait, .. } => rests_until.filter(|until| now < *until).unwrap_or(now + *wait),
             Pace::Digest { expression, timezone } => {
-                let schedule =
-                    Schedule::Cron { expression: expression.clone(), timezone: timezone.clone() };
+                let schedule = Schedule::Cron { expression: expression.clone(), timezone: timezone.clone() };
                 let next = Timetable::of(&schedule).ok().and_then(|table| table.next_after(now));
                 next.unwrap_or(now)
             }

@@ -136,9 +136,14 @@ impl Outbox {
 
     /// Takes back what waits for `destination` about `episode`, oldest first, if nothing of it can have been received yet:
     /// no message is claimed or was ever attempted.
-    pub(crate) fn take_back(&mut self, episode: &EpisodeId, destination: &DestinationName) -> Vec<IntentRecord> {
+    pub(crate) fn take_back(
+        &mut self,
+        episode: &EpisodeId,
+        destination: &DestinationName,
+    ) -> Vec<IntentRecord> {
         let lane = (episode.0.clone(), destination.clone());
-        let ids: Vec<IntentId> = self.lanes.get(&lane).into_iter().flat_map(BTreeMap::values).cloned().collect();
+        let ids: Vec<IntentId> =
+            self.lanes.get(&lane).into_iter().flat_map(BTreeMap::values).cloned().collect();
         let waits = |id: &IntentId| {
             self.entries.get(id).is_some_and(|Entry { record, stage, .. }| {
                 let is_claimed = matches!(stage, Stage::Claiming | Stage::Claimed | Stage::Sending { .. });
@@ -148,7 +153,8 @@ impl Outbox {
         let first = ids.first().and_then(|id| self.entries.get(id));
         let begins = |entry: &Entry| {
             let cause = entry.record.message.cause;
-            matches!(cause, Cause::Opened | Cause::Escalated | Cause::Worse) && !self.has_arrived(&entry.record)
+            matches!(cause, Cause::Opened | Cause::Escalated | Cause::Worse)
+                && !self.has_arrived(&entry.record)
         };
         if !first.is_some_and(begins) || !ids.iter().all(waits) {
             return Vec::new();

@@ -1,9 +1,9 @@
 use crate::spec::RuleName;
 
 use super::{
-    CommandLog, CommandRecord, EpisodeId, EpisodeRecord, Epoch, FirstReceipt, GapRecord, GroupId, GroupRecord,
-    HostId, Incarnation, IntentRecord, Level, Nonce, Owned, PartitionId, PauseRecord, Position, RuleRecord, SilenceId,
-    SilenceRecord, Tenure, TransitionRecord,
+    CommandLog, CommandRecord, EpisodeId, EpisodeRecord, Epoch, FirstReceipt, GapRecord, GroupId,
+    GroupRecord, HostId, Incarnation, IntentRecord, Level, Nonce, Owned, PartitionId, PauseRecord, Position,
+    RuleRecord, SilenceId, SilenceRecord, Tenure, TransitionRecord,
 };
 
 /// The bundle in force. Generations only go up.

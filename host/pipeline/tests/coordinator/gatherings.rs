@@ -127,7 +127,8 @@ impl Heard {
     fn hear(&mut self, second: Second, to: String, intent: &Intent) {
         self.messages.entry(to.clone()).or_default().push(second);
         let lines: Vec<&str> = intent.body.lines().filter_map(|line| line.strip_prefix("- ")).collect();
-        let said = |key: &str, what: &str| Said { second, to: to.clone(), key: key.into(), what: what.into() };
+        let said =
+            |key: &str, what: &str| Said { second, to: to.clone(), key: key.into(), what: what.into() };
         if lines.is_empty() {
             let key = intent.labels[0].value.clone().expect("a value");
             let is_known = self.said.iter().any(|it| it.to == to && it.key == key);
@@ -139,7 +140,8 @@ impl Heard {
         }
         for line in lines {
             if let Some(rest) = line.strip_prefix("and ") {
-                let count: usize = rest.split(' ').next().and_then(|count| count.parse().ok()).expect("a count");
+                let count: usize =
+                    rest.split(' ').next().and_then(|count| count.parse().ok()).expect("a count");
                 *self.counted.entry(to.clone()).or_default() += count;
                 continue;
             }

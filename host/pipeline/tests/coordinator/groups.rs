@@ -70,7 +70,10 @@ fn keys_that_open_together_are_one_message_after_the_wait() {
     assert_eq!(told(&mut host), NOTHING);
     let explained = host.explain();
     let due = at(1) + Duration::from_secs(30);
-    assert!(explained.contains(&format!("gathered for `chat` with 1 more of its group, due at {due}")), "{explained:?}");
+    assert!(
+        explained.contains(&format!("gathered for `chat` with 1 more of its group, due at {due}")),
+        "{explained:?}"
+    );
     host.until_instant(due);
     let [(_, intent)] = &host.inbox[..] else { panic!("one message: {:?}", host.inbox) };
     assert_eq!((intent.cause, intent.labels.len()), (Cause::Opened, 0));
@@ -155,10 +158,7 @@ fn worse_within_a_gathering_is_one_line_of_the_newest_state() {
     host.until(10);
     let [(_, intent)] = &host.inbox[..] else { panic!("one message: {:?}", host.inbox) };
     assert_eq!(intent.severity, Severity::Critical);
-    assert_eq!(
-        told(&mut host),
-        ["chat worse: opened: key=b: 60 events; worse, critical: key=a: 60 events"]
-    );
+    assert_eq!(told(&mut host), ["chat worse: opened: key=b: 60 events; worse, critical: key=a: 60 events"]);
 }
 
 #[test]
@@ -181,7 +181,10 @@ fn every_step_and_destination_gathers_for_itself_and_nothing_is_repeated() {
 fn the_labels_of_a_group_divide_it() {
     let signal = |zone: &str, key: &str, at| {
         let label = |name: &str, value: &str| Label { name: name.into(), value: Some(value.into()) };
-        Signal { labels: vec![label("zone", zone), label("key", key)], ..firing(key, at, at + Duration::from_mins(90), 1.0) }
+        Signal {
+            labels: vec![label("zone", zone), label("key", key)],
+            ..firing(key, at, at + Duration::from_mins(90), 1.0)
+        }
     };
     let mut host = Host::new(move |run, _| {
         let keys = [("east", "a"), ("west", "b"), ("east", "c")];
@@ -194,13 +197,17 @@ fn the_labels_of_a_group_divide_it() {
     host.until(3);
     let mut told = told(&mut host);
     told.sort();
-    assert_eq!(told, ["chat opened: opened: key=a: 1 events; opened: key=c: 1 events", "chat opened: west b"]);
+    assert_eq!(
+        told,
+        ["chat opened: opened: key=a: 1 events; opened: key=c: 1 events", "chat opened: west b"]
+    );
 }
 
 #[test]
 fn events_are_gathered_and_have_no_end() {
     let mut host = Host::new(|run, _| {
-        let event = |key: &str, at| Signal { kind: SignalKind::Event, until: None, ..firing(key, at, at, 1.0) };
+        let event =
+            |key: &str, at| Signal { kind: SignalKind::Event, until: None, ..firing(key, at, at, 1.0) };
         let all = [event("x", at(1)), event("y", at(1) + Duration::from_secs(1)), event("x", at(3))];
         all.into_iter().filter(|it| run.window.start <= it.at && it.at < run.window.end).collect()
     });
@@ -219,7 +226,8 @@ fn a_digest_is_sent_at_its_local_time_when_clocks_have_changed() {
     let opens = [changed - Duration::from_hours(20), changed - hour, changed + Duration::from_hours(9)];
     let keys = ["a", "b", "c"];
     let mut host = Host::new(move |run, _| {
-        let signals = keys.iter().zip(opens).map(|(key, at)| firing(key, at, at + Duration::from_hours(200), 1.0));
+        let signals =
+            keys.iter().zip(opens).map(|(key, at)| firing(key, at, at + Duration::from_hours(200), 1.0));
         signals.filter(|it| run.window.start <= it.at && it.at < run.window.end).collect()
     });
     let mut rule = grouped(vec![step(0, &["chat"])]);
@@ -374,7 +382,11 @@ fn a_rule_that_is_removed_tells_the_ends_in_its_groups() {
         host.until(8);
         assert_eq!(told(&mut host).len(), 1);
         let gone = RuleSpec { enabled: false, ..rule };
-        if restarts { host.restart(&gone) } else { host.deploy(&gone) }
+        if restarts {
+            host.restart(&gone)
+        } else {
+            host.deploy(&gone)
+        }
         host.until(30);
         let ended = |key| format!("resolved, the rule has ended: key={key}: 1 events");
         assert_eq!(told(&mut host), [format!("chat resolved: {}; {}", ended("a"), ended("b"))], "{restarts}");

@@ -58,18 +58,8 @@ pub(crate) fn wording(name: &str) -> Option<Wording> {
     use Wording::{
         Acknowledged, Backlog, BeforeStore, Edited, Gap, Grouped, Overflow, Rule, RuleEnded, Unacknowledged,
     };
-    let all = [
-        Rule,
-        RuleEnded,
-        BeforeStore,
-        Gap,
-        Edited,
-        Overflow,
-        Backlog,
-        Acknowledged,
-        Unacknowledged,
-        Grouped,
-    ];
+    let all =
+        [Rule, RuleEnded, BeforeStore, Gap, Edited, Overflow, Backlog, Acknowledged, Unacknowledged, Grouped];
     all.into_iter().find(|it| wording_name(*it) == name)
 }
 

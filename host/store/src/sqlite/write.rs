@@ -329,12 +329,9 @@ impl<'a> DeliveryRow<'a> {
                 note: Some(last),
                 ..Self::default()
             },
-            Delivery::Merged { at, into } => Self {
-                delivery: "merged",
-                at: Some(at.0),
-                note: Some(&into.0),
-                ..Self::default()
-            },
+            Delivery::Merged { at, into } => {
+                Self { delivery: "merged", at: Some(at.0), note: Some(&into.0), ..Self::default() }
+            }
         }
     }
 }

@@ -2,10 +2,10 @@ use watchbell_contract::{Cause, Duration, Label, Range, RecordedCall, Severity, 
 use watchbell_pipeline::message::{Message, Wording};
 use watchbell_pipeline::record::{
     BundleRef, Change, Command, CommandId, CommandRecord, Commit, CountedKey, Delivery, EpisodeId,
-    EpisodeProgress, EpisodeRecord, Failure, GapReason, GapRecord, GroupId, GroupKey, GroupRecord, Grouping, HostId, IntentId, IntentRecord,
-    LastSignal, Later, LaterEvent, Level, NamedEpisode, NamedKey, Nonce, Notified, NotifierCommit, Overflow,
-    PartitionCommit, PartitionId, Phase, Position, RuleRecord, RunSummary, SeenSignal, Standstill,
-    StateRecord, Tenure, TransitionRecord,
+    EpisodeProgress, EpisodeRecord, Failure, GapReason, GapRecord, GroupId, GroupKey, GroupRecord, Grouping,
+    HostId, IntentId, IntentRecord, LastSignal, Later, LaterEvent, Level, NamedEpisode, NamedKey, Nonce,
+    Notified, NotifierCommit, Overflow, PartitionCommit, PartitionId, Phase, Position, RuleRecord,
+    RunSummary, SeenSignal, Standstill, StateRecord, Tenure, TransitionRecord,
 };
 use watchbell_pipeline::spec::{DestinationName, Meaning, RuleName, StepId};
 use watchbell_text::Text;

@@ -1,14 +1,14 @@
 use watchbell_contract::Timestamp;
 use watchbell_pipeline::message::Message;
 use watchbell_pipeline::record::{
-    Command, CommandLog, CommandRecord, Commit, Delivery, Ending, EpisodeId, Epoch, GroupId, IntentId, IntentRecord,
-    Level, Nonce, NotifierCommit, PartitionCommit, Phase, Priming,
+    Command, CommandLog, CommandRecord, Commit, Delivery, Ending, EpisodeId, Epoch, GroupId, IntentId,
+    IntentRecord, Level, Nonce, NotifierCommit, PartitionCommit, Phase, Priming,
 };
 use watchbell_pipeline::spec::{DestinationName, RuleName};
 
 use super::fixtures::{
-    OTHER, PARTITION, bundle, command, episode, gap, group, groupings, host, intent, level, next, notifier, of_notifier,
-    of_partition, owed, partition, position, recorded, rule,
+    OTHER, PARTITION, bundle, command, episode, gap, group, groupings, host, intent, level, next, notifier,
+    of_notifier, of_partition, owed, partition, position, recorded, rule,
 };
 use super::on_each;
 use crate::{Pruned, Read, Sqlite, Store};

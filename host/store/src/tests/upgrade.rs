@@ -7,8 +7,8 @@ use watchbell_pipeline::record::{
 use watchbell_pipeline::spec::{DestinationName, RuleName, Step};
 
 use super::fixtures::{
-    PARTITION, bundle, episode, group, host, intent, level, notifier, of_notifier, of_partition, owed, partition,
-    position, rule, transition, withheld,
+    PARTITION, bundle, episode, group, host, intent, level, notifier, of_notifier, of_partition, owed,
+    partition, position, rule, transition, withheld,
 };
 use crate::{OpenError, Read, Sqlite, Store, StoreError, TakeoverError};
 

@@ -71,7 +71,13 @@ impl<'a> Merge<'a> {
             let is_over = matches!(message.cause, Cause::Resolved | Cause::Was);
             let is_worse = message.cause == Cause::Worse;
             if is_event(message.cause) {
-                lines.push(Line { key: None, newest: message, begins: false, is_over: true, is_worse: false });
+                lines.push(Line {
+                    key: None,
+                    newest: message,
+                    begins: false,
+                    is_over: true,
+                    is_worse: false,
+                });
             } else if let Some(line) = places.get(&message.episode).and_then(|place| lines.get_mut(*place)) {
                 line.newest = message;
                 line.is_over |= is_over;
@@ -127,9 +133,8 @@ impl<'a> Merge<'a> {
     }
 
     fn open(&self, naming: &Naming<'_, 'a>) -> Vec<GroupKey> {
-        let is_over = |key: &&GroupKey| {
-            self.lines.iter().any(|line| line.is_over && line.key.as_ref() == Some(*key))
-        };
+        let is_over =
+            |key: &&GroupKey| self.lines.iter().any(|line| line.is_over && line.key.as_ref() == Some(*key));
         let before = self.group.open.iter().filter(|key| !is_over(key));
         let begun = naming.named.iter().filter(|line| line.begins && !line.is_over);
         let begun = begun.filter_map(|line| line.key.as_ref());

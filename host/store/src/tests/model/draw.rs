@@ -4,14 +4,16 @@ use watchbell_contract::{Range, Severity, Timestamp};
 use watchbell_pipeline::matcher::Matcher;
 use watchbell_pipeline::record::{
     Change, Command, CommandRecord, Delivery, Ending, EpisodeId, EpisodeProgress, EpisodeRecord, Epoch,
-    GapRecord, GroupId, GroupRecord, IntentId, IntentRecord, LastSignal, Level, Occurrence, PartitionId, PauseRecord, Phase,
-    RuleRecord, SilenceId, SilenceRecord, SilenceSpec,
+    GapRecord, GroupId, GroupRecord, IntentId, IntentRecord, LastSignal, Level, Occurrence, PartitionId,
+    PauseRecord, Phase, RuleRecord, SilenceId, SilenceRecord, SilenceSpec,
 };
 use watchbell_pipeline::spec::RuleName;
 use watchbell_text::Text;
 
 use super::PARTITIONS;
-use crate::tests::fixtures::{command, episode, gap, group, groupings, host, intent, labels, level, recorded, rule};
+use crate::tests::fixtures::{
+    command, episode, gap, group, groupings, host, intent, labels, level, recorded, rule,
+};
 
 /// One operation on a store. It uses few names, so that most of them recur.
 #[derive(Clone, Debug)]
@@ -219,24 +221,22 @@ fn notifier() -> impl Strategy<Value = Notifier> {
         prop::option::of(prop::option::of(pause())),
         vec(commands(), 0..2),
     )
-        .prop_map(
-            |(skew, behind, depends, episodes, intents, groups, silences, pause, commands)| {
-                let ((groups, groups_ended), (silences, silences_ended)) = (groups, silences);
-                Notifier {
-                    skew,
-                    behind,
-                    depends,
-                    episodes,
-                    intents,
-                    groups,
-                    groups_ended,
-                    silences,
-                    silences_ended,
-                    pause,
-                    commands,
-                }
-            },
-        )
+        .prop_map(|(skew, behind, depends, episodes, intents, groups, silences, pause, commands)| {
+            let ((groups, groups_ended), (silences, silences_ended)) = (groups, silences);
+            Notifier {
+                skew,
+                behind,
+                depends,
+                episodes,
+                intents,
+                groups,
+                groups_ended,
+                silences,
+                silences_ended,
+                pause,
+                commands,
+            }
+        })
 }
 
 /// At its beginning, or as it is in the fixture.
@@ -359,9 +359,7 @@ fn delivery() -> impl Strategy<Value = Delivery> {
         (0..40_i64, ".{0,4}", prop::option::of(".{0,4}")).prop_map(|(at, last, dropped_by)| {
             Delivery::Dead { at: Timestamp(at), attempt: 1, last, dropped_by }
         }),
-        (0..40_i64, 0..9_u8).prop_map(|(at, into)| Delivery::Merged {
-            at: Timestamp(at),
-            into: IntentId(into.to_string())
-        }),
+        (0..40_i64, 0..9_u8)
+            .prop_map(|(at, into)| Delivery::Merged { at: Timestamp(at), into: IntentId(into.to_string()) }),
     ]
 }
