@@ -310,6 +310,7 @@ fn rule(name: &str, edition: usize) -> RuleSpec {
             ack_for: None,
             hold: Duration::from_secs(if name == "clearing" { 60 } else { 0 }),
             resolve_after: Duration::from_secs(if level { 60 } else { 0 }),
+            group: None,
         },
     }
 }
