@@ -9,7 +9,7 @@ use watchbell_links::{Keys, Link};
 use watchbell_manifest as manifest;
 use watchbell_manifest::DestinationSpec;
 use watchbell_pipeline::message::HOST;
-use watchbell_pipeline::record::Incarnation;
+use watchbell_pipeline::record::{EpisodeId, Incarnation};
 use watchbell_pipeline::spec::DestinationName;
 use watchbell_sandbox::Secret;
 
@@ -71,11 +71,12 @@ impl Acknowledge {
         Ok(Some(Self { keys, public_url: spec.public_url.clone(), signing }))
     }
 
-    /// The link for a message to `destination` about an episode of the store `store`; `None` where there is nothing to
-    /// acknowledge. What follows a `#` stays with whoever reads the message: a code for replies, or that a button works.
+    /// The link by which a message to `destination` acknowledges `episode`, of the store `store`; `None` where there is
+    /// nothing to acknowledge. What follows a `#` stays with whoever reads the message: a code for replies, or that a button works.
     pub(crate) fn link(
         &self,
         intent: &Intent,
+        episode: &EpisodeId,
         destination: &DestinationName,
         store: &Incarnation,
         now: Timestamp,
@@ -86,7 +87,7 @@ impl Acknowledge {
             return None;
         }
         let link = Link {
-            episode: intent.episode.clone(),
+            episode: episode.0.clone(),
             destination: destination.0.clone(),
             expires: (now + LIFETIME).floor(END_GRID) + END_GRID,
         };
@@ -94,7 +95,7 @@ impl Acknowledge {
         let mark = match self.signing.get(destination).map(|signing| &signing.answers) {
             None => String::new(),
             Some(Answers::Slack) => SLACK_MARK.to_owned(),
-            Some(Answers::Sms { .. }) => format!("#{}", self.keys.code(&intent.episode)),
+            Some(Answers::Sms { .. }) => format!("#{}", self.keys.code(&episode.0)),
         };
         Some(format!("{}/a/{token}{mark}", self.public_url))
     }
@@ -137,9 +138,10 @@ impl Links {
     pub(crate) fn link(
         &self,
         intent: &Intent,
+        episode: &EpisodeId,
         destination: &DestinationName,
         now: Timestamp,
     ) -> Option<String> {
-        self.in_force.borrow().as_ref()?.link(intent, destination, &self.store, now)
+        self.in_force.borrow().as_ref()?.link(intent, episode, destination, &self.store, now)
     }
 }

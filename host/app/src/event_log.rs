@@ -130,5 +130,11 @@ pub(crate) fn log(note: Note) {
             intent = intent.0,
             "a delivery was in progress when the host last stopped: sending it again, marked as a possible repetition"
         ),
+        Note::Merged { destination, into, count } => tracing::info!(
+            destination = destination.0,
+            intent = into.0,
+            messages = count,
+            "messages that waited are sent as one"
+        ),
     }
 }

@@ -58,6 +58,7 @@ pub struct Metrics {
     text_faults: Family<OfRule, Counter>,
     announced: Family<OfReason, Counter>,
     held: Family<OfReason, Counter>,
+    merged: Family<OfDestination, Counter>,
     deliveries: Family<OfDelivery, Counter>,
     store_seconds: Histogram,
 }
@@ -82,6 +83,7 @@ impl Metrics {
             text_faults: Family::default(),
             announced: Family::default(),
             held: Family::default(),
+            merged: Family::default(),
             deliveries: Family::default(),
             store_seconds: seconds(),
         };
@@ -138,6 +140,11 @@ impl Metrics {
             self.announced.clone(),
         );
         registry.register("held", "Decisions to hold back a message, by reason", self.held.clone());
+        registry.register(
+            "merged",
+            "Messages that were not sent by themselves, because another says what they would have said",
+            self.merged.clone(),
+        );
         registry.register("deliveries", "Delivery attempts by outcome", self.deliveries.clone());
         registry.register_with_unit(
             "store_commit",
@@ -173,6 +180,11 @@ impl Metrics {
 
     pub fn alerter_fault(&self, destination: &str) {
         self.alerter_faults.get_or_create(&OfDestination { destination: destination.into() }).inc();
+    }
+
+    pub fn merged(&self, destination: &str, count: usize) {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        self.merged.get_or_create(&OfDestination { destination: destination.into() }).inc_by(count);
     }
 
     pub fn text_failed(&self, rule: &str) {

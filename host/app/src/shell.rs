@@ -316,7 +316,9 @@ impl Shell {
                     let _ = events.send(ShellEvent::Input(Input::Rendered { order, epoch, outcome }));
                 });
             }
-            Action::Deliver { id, epoch, destination, intent } => {
+            Action::Deliver { id, epoch, destination, mut intent, acknowledges } => {
+                intent.acknowledge_link = acknowledges
+                    .and_then(|episode| self.links.link(&intent, &episode, &destination, self.clock.now()));
                 self.start_delivery((id, epoch), destination, *intent);
             }
             Action::Note(note) => self.note(note),
@@ -366,10 +368,9 @@ impl Shell {
         &mut self,
         (id, epoch): (IntentId, Epoch),
         name: DestinationName,
-        mut intent: watchbell_contract::Intent,
+        intent: watchbell_contract::Intent,
     ) {
         self.under_way += 1;
-        intent.acknowledge_link = self.links.link(&intent, &name, self.clock.now());
         let events = self.events.clone();
         let metrics = Arc::clone(&self.metrics);
         let destination = self.deployment.destinations.get(&name).cloned();
@@ -477,6 +478,7 @@ impl Shell {
         match &note {
             Note::Announced { reason, .. } => self.metrics.announced(reason.name()),
             Note::Held { reason, .. } => self.metrics.held(reason.name()),
+            Note::Merged { destination, count, .. } => self.metrics.merged(&destination.0, *count),
             Note::TextFailed { rule, .. } => self.metrics.text_failed(&rule.0),
             Note::Lost { why, .. } => self.lost = Some(why.clone()),
             Note::Commanded { id, refused, .. } => self.people.answer(id, refused.clone()),

@@ -2,6 +2,7 @@
 pub(crate) mod doc; // a document being bound
 mod target; // what a rule queries, and whether it may
 mod alert; // what it sends, and to whom
+mod group; // how its messages are gathered
 mod texts; // what its templates show
 mod params; // warnings about valid parameters
 mod schedule; // when it runs, and when it may alert

@@ -106,6 +106,17 @@ pub(crate) struct Alert {
     #[serde(rename = "for")]
     pub(crate) hold: Option<Span>,
     pub(crate) resolve_after: Option<Span>,
+    pub(crate) group: Option<Group>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Group {
+    pub(crate) by: Vec<String>,
+    pub(crate) wait: Option<Span>,
+    pub(crate) interval: Option<Span>,
+    pub(crate) cron: Option<String>,
+    pub(crate) timezone: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -4,7 +4,9 @@ use watchbell_text::Job;
 
 pub use crate::notifier::TextOrder;
 use crate::reason::{HoldReason, SendReason};
-use crate::record::{CommandId, Commit, Epoch, IntentId, Owned, Position, SeenSignal, StateRecord};
+use crate::record::{
+    CommandId, Commit, EpisodeId, Epoch, IntentId, Owned, Position, SeenSignal, StateRecord,
+};
 use crate::spec::{DestinationName, RuleName};
 
 /// Counts runs since the engine started.
@@ -27,7 +29,14 @@ pub enum Action {
     /// Render this text, within limits on time and memory, and return it as `Input::Rendered`.
     Render { order: TextOrder, epoch: Epoch, job: Box<Job> },
     /// Pass this message to the destination's alerter. Its claim is already committed.
-    Deliver { id: IntentId, epoch: Epoch, destination: DestinationName, intent: Box<Intent> },
+    Deliver {
+        id: IntentId,
+        epoch: Epoch,
+        destination: DestinationName,
+        intent: Box<Intent>,
+        /// The episode that whoever acknowledges the message acknowledges, if it is about one.
+        acknowledges: Option<EpisodeId>,
+    },
     /// Report this in the log and the counters. Nothing else depends on it.
     Note(Note),
 }
@@ -183,5 +192,11 @@ pub enum Note {
     ClaimRecovered {
         destination: DestinationName,
         intent: IntentId,
+    },
+    /// Messages that were waiting are sent as one.
+    Merged {
+        destination: DestinationName,
+        into: IntentId,
+        count: usize,
     },
 }

@@ -167,7 +167,7 @@ impl Coordinator {
             return commit;
         }
         let run = self.queue.wakeup(|line| self.config.room(line, self.clusters()));
-        let timer = self.notifier.as_ref().and_then(Notifier::next_timer);
+        let timer = self.notifier.as_ref().and_then(|notifier| notifier.next_timer(self.now));
         let pick = self.notifier.as_ref().and_then(|notifier| notifier.next_pick(self.now));
         let retake = self.retake.map(|(at, _)| at);
         [commit, run, timer, pick, self.read_at(), retake].into_iter().flatten().min()

@@ -2,7 +2,7 @@
 use sha2::{Digest as _, Sha256};
 use watchbell_contract::{Document, Duration, Evidence, Label, Signal, SignalKind, Timestamp};
 
-use crate::record::{EpisodeId, HostId, Incarnation, IntentId, Nonce};
+use crate::record::{EpisodeId, GroupId, HostId, Incarnation, IntentId, Nonce};
 use crate::spec::{DestinationName, RuleName, Step, StepId};
 
 /// `at`, the instant of the first signal, distinguishes two episodes with the same labels in one window.
@@ -33,6 +33,11 @@ pub(crate) fn once_id(
         digest.text(part);
     });
     EpisodeId(digest.hex())
+}
+
+/// The id of the group in which messages of `rule` to a destination are gathered.
+pub(crate) fn group_id(rule: &RuleName, labels: &[Label], to: &DestinationName) -> GroupId {
+    GroupId(Parts::new("group").text(&rule.0).labels(labels).text(&to.0).hex())
 }
 
 pub(crate) fn intent_id(episode: &EpisodeId, cause: &str, ordinal: u32, to: &DestinationName) -> IntentId {

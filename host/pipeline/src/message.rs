@@ -79,6 +79,8 @@ pub enum Wording {
     Limited,
     /// The host's own, about itself.
     Host,
+    /// The rule's templates, followed by the keys of a group.
+    Grouped,
 }
 
 impl Wording {
@@ -187,6 +189,7 @@ impl Delivery {
             | Self::Claimed { attempt, .. }
             | Self::Delivered { attempt, .. }
             | Self::Dead { attempt, .. } => *attempt,
+            Self::Merged { .. } => 0,
         }
     }
 }

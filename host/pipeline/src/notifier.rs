@@ -12,6 +12,7 @@ mod follow; // open episodes follow changes of the rules
 pub(crate) mod templates; // the templates of messages
 mod backlog; // how many messages of a rule may wait for a destination
 pub(crate) mod outbox; // queued messages and the outcome of their deliveries
+mod groups; // messages that are gathered and sent as one
 mod outcomes; // how outcomes affect the episode
 mod fallback; // what one destination did not take goes to another
 mod failing; // a destination that keeps failing
@@ -84,6 +85,7 @@ impl Notifier {
             dead_letters: snapshot.dead_letters,
             receipts: snapshot.receipts,
             destinations: snapshot.destinations,
+            groups: snapshot.groups,
         };
         let standing = Standing::new(snapshot.silences, snapshot.pause, now);
         let (decider, notes) = Decider::new(episodes, messages, standing, snapshot.commands, now);
@@ -233,8 +235,8 @@ impl Notifier {
     }
 
     /// When an episode next has something to send.
-    pub(crate) fn next_timer(&self) -> Option<Timestamp> {
-        self.decider.next_timer()
+    pub(crate) fn next_timer(&self, now: Timestamp) -> Option<Timestamp> {
+        self.decider.next_timer(now)
     }
 
     /// When the next message can be picked, if that depends on time alone.

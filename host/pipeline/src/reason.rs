@@ -182,6 +182,12 @@ pub enum DeliveryReason {
         destination: DestinationName,
         until: Timestamp,
     },
+    /// It is gathered with this many others of its group, and sent with them.
+    Grouped {
+        destination: DestinationName,
+        until: Timestamp,
+        others: usize,
+    },
     /// This many more messages of the rule, which are not listed.
     Others {
         count: usize,
@@ -288,6 +294,7 @@ impl DeliveryReason {
             Self::UnknownDestination { .. } => "unknown_destination",
             Self::Paused { .. } => "paused",
             Self::Limited { .. } => "limited",
+            Self::Grouped { .. } => "grouped",
             Self::Others { .. } => "others",
         }
     }
@@ -416,6 +423,12 @@ impl fmt::Display for DeliveryReason {
             }
             Self::Limited { destination, until } => {
                 write!(f, "the limit of `{destination}` is reached until {until}")
+            }
+            Self::Grouped { destination, until, others: 0 } => {
+                write!(f, "gathered for `{destination}`, due at {until}")
+            }
+            Self::Grouped { destination, until, others } => {
+                write!(f, "gathered for `{destination}` with {others} more of its group, due at {until}")
             }
             Self::Others { count } => write!(f, "{count} more messages are queued"),
         }

@@ -7,6 +7,7 @@ mod transition; // what partitions pass to the notifier
 mod episode; // levels as people see them
 mod intent; // messages for one destination
 mod destination; // what is remembered of destinations
+mod group; // messages that are gathered and sent as one
 mod silence; // what people hold back
 mod command; // people's commands
 mod commit; // one write, and what a new owner finds
@@ -20,6 +21,7 @@ pub use destination::{Counted, DestinationRecord, LEFT_OUT_LINES_MAX, LeftOut, T
 pub use episode::{
     Ending, EpisodeId, EpisodeProgress, EpisodeRecord, LastSignal, Notified, Phase, Standstill,
 };
+pub use group::{GroupId, GroupKey, GroupRecord, Grouping, NamedEpisode};
 pub use intent::{
     Delivery, FirstReceipt, IntentId, IntentRecord, RECORDED_BODY_BYTES_MAX, RECORDED_CALLS_MAX,
     RECORDED_HEADERS_BYTES_MAX,

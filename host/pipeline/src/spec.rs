@@ -127,6 +127,26 @@ pub struct AlertSpec {
     pub hold: Duration,
     /// An episode ends this long, in window time, after its last signal's `until`.
     pub resolve_after: Duration,
+    /// How its messages are gathered, if they are.
+    pub group: Option<GroupSpec>,
+}
+
+/// How messages of a rule are gathered into one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupSpec {
+    /// Labels: messages in which all of them have the same values are gathered. Empty: all messages of the rule.
+    pub by: Vec<String>,
+    pub pace: Pace,
+}
+
+/// When a group's messages are sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// `wait` after the first is gathered, and no sooner than `interval` after the group's last message. The interval is
+    /// never zero.
+    Interval { wait: Duration, interval: Duration },
+    /// At the instants of a calendar, already validated by `schedule::Cron::parse`.
+    Digest { expression: String, timezone: String },
 }
 
 /// One escalation step, `after` the commit that opened the episode.
@@ -161,6 +181,12 @@ pub struct DestinationSpec {
     pub limit: Option<Limit>,
     /// Who gets a message that it did not take.
     pub fallback: Option<DestinationName>,
+}
+
+impl GroupSpec {
+    /// The defaults of a manifest.
+    pub const WAIT: Duration = Duration::from_secs(30);
+    pub const INTERVAL: Duration = Duration::from_mins(5);
 }
 
 impl AlertSpec {

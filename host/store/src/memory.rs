@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use watchbell_contract::{Receipt, Timestamp};
 use watchbell_pipeline::record::{
     BundleRef, COMMAND_IDS_MAX, CommandLog, CommandRecord, Commit, DEAD_LETTERS_MAX, Delivery,
-    DestinationRecord, EpisodeId, EpisodeRecord, Epoch, FirstReceipt, GapRecord, HostId, Incarnation,
-    IntentId, IntentRecord, Level, Loss, Lost, Nonce, NotifierCommit, NotifierSnapshot, Owned,
-    PartitionCommit, PartitionId, PartitionSnapshot, PauseRecord, Phase, Position, RuleRecord, SilenceId,
-    SilenceRecord, StoreMeta, Tenure, TransitionRecord,
+    DestinationRecord, EpisodeId, EpisodeRecord, Epoch, FirstReceipt, GapRecord, GroupId, GroupRecord,
+    HostId, Incarnation, IntentId, IntentRecord, Level, Loss, Lost, Nonce, NotifierCommit, NotifierSnapshot,
+    Owned, PartitionCommit, PartitionId, PartitionSnapshot, PauseRecord, Phase, Position, RuleRecord,
+    SilenceId, SilenceRecord, StoreMeta, Tenure, TransitionRecord,
 };
 use watchbell_pipeline::spec::{DestinationName, RuleName};
 
@@ -33,6 +33,7 @@ pub struct Memory {
     /// With the order of their first commit.
     intents: BTreeMap<IntentId, (u64, IntentRecord)>,
     intents_seen: u64,
+    groups: BTreeMap<GroupId, GroupRecord>,
     gaps: Vec<GapRecord>,
     silences: BTreeMap<SilenceId, SilenceRecord>,
     pause: Option<PauseRecord>,
@@ -177,6 +178,12 @@ impl Memory {
             };
             self.intents.insert(intent.id.clone(), (order, intent.clone()));
         }
+        for group in &part.groups {
+            self.groups.insert(group.id.clone(), group.clone());
+        }
+        for id in &part.groups_ended {
+            self.groups.remove(id);
+        }
         for silence in &part.silences {
             self.silences.insert(silence.id.clone(), silence.clone());
         }
@@ -201,14 +208,16 @@ impl Memory {
         dead.into_iter().skip(skipped).cloned().collect()
     }
 
-    /// What each destination returned for the first message of an episode that is open or has messages to send.
+    /// What each destination returned for the first message of an episode that is open or has messages to send,
+    /// or of a group.
     fn receipts(&self) -> Vec<FirstReceipt> {
         let open = self.episodes.values().filter(|episode| is_going_on(episode)).map(|episode| &episode.id);
+        let groups = self.groups.values().map(|group| &group.episode);
         let queued = self.intents().into_iter().filter(|intent| is_open(intent));
         let dead = self.dead_letters();
         let of = |intent: &IntentRecord| intent.message.episode.clone();
         let wanted: BTreeSet<EpisodeId> =
-            open.cloned().chain(queued.map(of)).chain(dead.iter().map(of)).collect();
+            open.chain(groups).cloned().chain(queued.map(of)).chain(dead.iter().map(of)).collect();
         let mut first: BTreeMap<(EpisodeId, DestinationName), (Timestamp, u64, Option<String>)> =
             BTreeMap::new();
         for (order, intent) in self.intents.values().filter(|(_, it)| wanted.contains(&it.message.episode)) {
@@ -277,6 +286,7 @@ impl Store for Memory {
             intents: self.intents().into_iter().filter(|intent| is_open(intent)).cloned().collect(),
             dead_letters: self.dead_letters(),
             receipts: self.receipts(),
+            groups: self.groups.values().cloned().collect(),
             silences: self.silences.values().cloned().collect(),
             pause: self.pause.clone(),
             destinations: self.destinations.clone().into_iter().collect(),
@@ -346,13 +356,16 @@ impl Store for Memory {
             .intents
             .values()
             .filter_map(|(order, intent)| match intent.delivery {
-                // An open episode may still have messages to send, which refer to its first one.
+                // An open episode or a group may still have messages to send, which refer to its first one.
                 Delivery::Delivered { .. }
-                    if self.episodes.get(&intent.message.episode).is_some_and(is_going_on) =>
+                    if self.episodes.get(&intent.message.episode).is_some_and(is_going_on)
+                        || self.groups.values().any(|group| group.episode == intent.message.episode) =>
                 {
                     None
                 }
-                Delivery::Delivered { at, .. } | Delivery::Dead { at, .. } if at < before => {
+                Delivery::Delivered { at, .. } | Delivery::Dead { at, .. } | Delivery::Merged { at, .. }
+                    if at < before =>
+                {
                     Some((at, *order, intent.id.clone()))
                 }
                 _ => None,

@@ -90,6 +90,8 @@ pub enum IntentPhase {
     Open,
     Delivered,
     Dead,
+    /// Another message says what it would have said.
+    Merged,
 }
 
 impl Default for EpisodeFilter {
@@ -128,6 +130,7 @@ impl IntentPhase {
             Delivery::Owed { .. } | Delivery::Claimed { .. } => Self::Open,
             Delivery::Delivered { .. } => Self::Delivered,
             Delivery::Dead { .. } => Self::Dead,
+            Delivery::Merged { .. } => Self::Merged,
         }
     }
 }

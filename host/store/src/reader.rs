@@ -79,15 +79,16 @@ impl Read for Reader {
 
     fn intents(&self, filter: &IntentFilter) -> Result<Vec<IntentRecord>, StoreError> {
         let phases = match filter.phase {
-            None => ["owed", "claimed", "delivered", "dead"],
-            Some(IntentPhase::Open) => ["owed", "claimed", "", ""],
-            Some(IntentPhase::Delivered) => ["delivered", "", "", ""],
-            Some(IntentPhase::Dead) => ["dead", "", "", ""],
+            None => ["owed", "claimed", "delivered", "dead", "merged"],
+            Some(IntentPhase::Open) => ["owed", "claimed", "", "", ""],
+            Some(IntentPhase::Delivered) => ["delivered", "", "", "", ""],
+            Some(IntentPhase::Dead) => ["dead", "", "", "", ""],
+            Some(IntentPhase::Merged) => ["merged", "", "", "", ""],
         };
         let sql = "SELECT * FROM intents
-                   WHERE delivery IN (?1, ?2, ?3, ?4) AND (?5 IS NULL OR rule = ?5)
-                     AND (?6 IS NULL OR episode = ?6) AND (?7 IS NULL OR destination = ?7)
-                   ORDER BY ordinal DESC LIMIT ?8";
+                   WHERE delivery IN (?1, ?2, ?3, ?4, ?5) AND (?6 IS NULL OR rule = ?6)
+                     AND (?7 IS NULL OR episode = ?7) AND (?8 IS NULL OR destination = ?8)
+                   ORDER BY ordinal DESC LIMIT ?9";
         self.all(
             sql,
             params![
@@ -95,6 +96,7 @@ impl Read for Reader {
                 phases[1],
                 phases[2],
                 phases[3],
+                phases[4],
                 filter.rule.as_ref().map(|rule| &rule.0),
                 filter.episode,
                 filter.destination.as_ref().map(|destination| &destination.0),

@@ -13,6 +13,7 @@ mod take; // what a new owner finds
 mod write; // writes a commit
 mod holds; // what people ask for
 mod destinations; // what is remembered of destinations
+mod groups; // messages that are gathered and sent as one
 mod prune; // deletes old rows
 mod fault; // SQLite's errors as our own
 

@@ -59,7 +59,7 @@ pub trait Store: Send {
     /// - Transitions that the notifier has processed in this commit are not stored.
     fn commit(&mut self, commit: &Commit) -> Result<Vec<Lost>, CommitError>;
 
-    /// Deletes what ended before `before`: delivered and dead intents, resolved episodes without intents, gaps, and all
+    /// Deletes what ended before `before`: delivered, dead and merged intents, resolved episodes without intents, gaps, and all
     /// but the newest `COMMAND_IDS_MAX` commands. Deletes at most `rows_max` rows of each kind per call, oldest end
     /// first, so that commits are not delayed; `Pruned::more` asks for another call.
     fn prune(&mut self, before: Timestamp, rows_max: u32) -> Result<Pruned, StoreError>;

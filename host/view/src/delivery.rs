@@ -54,6 +54,13 @@ pub enum Fate {
         /// Why the last attempt failed.
         last_error: String,
     },
+    /// It was never sent by itself: another message says what it would have said.
+    Merged {
+        /// Wall time when that message was made.
+        merged_at: Time,
+        /// That message's id.
+        into: String,
+    },
 }
 
 /// Why a message is sent.
@@ -113,6 +120,7 @@ impl Fate {
                 };
                 Self::Dead { dead_at: Time(*at), last_error }
             }
+            Delivery::Merged { at, into } => Self::Merged { merged_at: Time(*at), into: into.0.clone() },
         }
     }
 }

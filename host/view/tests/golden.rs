@@ -206,6 +206,7 @@ fn intent(id: &str, cause: Cause, delivery: Delivery) -> IntentRecord {
         created_at: NOW - Duration::from_mins(4),
         maybe_repeated: id == "i3",
         recorded: Vec::new(),
+        grouping: None,
         delivery,
     }
 }

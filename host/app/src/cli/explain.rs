@@ -190,6 +190,7 @@ fn delivery_line(delivery: &DeliveryView) -> String {
         Fate::Dead { dead_at, last_error } => {
             format!("dead letter at {dead_at} after {attempts} attempts: {last_error}")
         }
+        Fate::Merged { merged_at, into } => format!("merged at {merged_at} into {into}"),
     };
     format!("{} {} to {}: {fate}", delivery.id, cause(delivery.cause), delivery.destination)
 }

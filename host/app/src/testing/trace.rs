@@ -182,6 +182,7 @@ fn note_line(note: &Note, start: Timestamp) -> Option<String> {
             format!("claim     for {destination} found after the restart")
         }
         Note::Delivered { .. }
+        | Note::Merged { .. }
         | Note::Announced { .. }
         | Note::Held { .. }
         | Note::Commanded { .. }

@@ -187,7 +187,7 @@ impl VirtualHost {
                     let outcome = self.deployment.texts.render(*job).await;
                     Input::Rendered { order, epoch, outcome }
                 }
-                Action::Deliver { id, epoch, destination, intent } => {
+                Action::Deliver { id, epoch, destination, intent, .. } => {
                     let outcome = if self.down.contains(&destination) {
                         Err(Refusal::Unavailable { reason: "it is down".into(), retry_after: None })
                     } else {

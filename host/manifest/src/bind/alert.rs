@@ -4,6 +4,7 @@ use watchbell_pipeline::spec::{AlertSpec, Comparison, DestinationName, Step, Wor
 use watchbell_text::{self as text, NameKind, check_template};
 
 use super::doc::Doc;
+use super::group;
 use super::schedule::hours;
 use super::texts;
 use crate::report::suggest;
@@ -60,6 +61,15 @@ pub(crate) fn alert(
     if typed.repeat_max.is_some() && repeat.is_empty() {
         doc.warn("/alert/repeat_max", "nothing is repeated: `repeat` is missing", "add `repeat: 4h`");
     }
+    let is_grouped = typed.group.is_some();
+    let group = group::group(doc, typed.group, key, zone);
+    if is_grouped && !repeat.is_empty() {
+        doc.warn(
+            "/alert/repeat",
+            "nothing is repeated: the messages of a rule with `group` are not repeated one by one",
+            "remove `repeat`, or `group`",
+        );
+    }
     let ack_for = typed.ack.and_then(|ack| ack.lasts);
     let ack_for = ack_for.map(|lasts| doc.positive("/alert/ack/for", Some(lasts), Duration::ZERO));
     let alert = AlertSpec {
@@ -71,6 +81,7 @@ pub(crate) fn alert(
         ack_for,
         hold: doc.span("/alert/for", typed.hold, Duration::ZERO),
         resolve_after: doc.span("/alert/resolve_after", typed.resolve_after, Duration::ZERO),
+        group,
     };
     (alert, shown)
 }

@@ -1,5 +1,5 @@
 //! An environment's document becomes the environment.
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::Value;

@@ -71,6 +71,19 @@ impl Bench<'_> {
         let body_place = place(doc, "/alert/body", texts.and_then(|alert| alert.body.as_ref()));
         let (alert, shown) =
             alert::alert(doc, raw.alert, severity, &raw.key, zone.as_deref(), self.environment);
+        if raw.name == HOST {
+            doc.fault("/name", format!("`{HOST}` is the name by which the host tells about itself"))
+                .hint("give the rule another name")
+                .push(doc);
+        }
+        for (place, field) in raw.key.iter().enumerate() {
+            let names = match field.as_str() {
+                OVERFLOW_LABEL => "the keys beyond `limits.episodes`",
+                CANNOT_RUN_LABEL => "a rule that cannot run",
+                _ => continue,
+            };
+            let what = format!("`key` may not have the field `{field}`, which names {names}");
+            doc.fault(&format!("/key/{place}"), what).push(doc);
         }
         let own = doc.limits("/limits", &raw.limits);
         let limits = self.environment.map_or(own, |environment| own.over(environment.limits));

@@ -36,22 +36,32 @@ pub(super) fn schedule(
         }
         (None, Some(expression)) => {
             let timezone = timezone.unwrap_or_else(|| "UTC".into());
-            if let Err(fault) = Cron::parse(&expression, &timezone) {
-                let (pointer, message) = match &fault {
-                    CronFault::Timezone { .. } => ("/timezone", fault.to_string()),
-                    // The first lines of a multi-line message repeat the expression.
-                    CronFault::Syntax { message, .. } => {
-                        let last = message.trim().lines().last().unwrap_or_default().trim_end_matches('.');
-                        ("/cron", format!("cron expression `{expression}`: {}", lower(last)))
-                    }
-                    _ => ("/cron", fault.to_string()),
-                };
-                doc.fault(pointer, message).push(doc);
-                return None;
-            }
-            Some(Schedule::Cron { expression, timezone })
+            calendar(doc, "", expression, timezone)
         }
     }
+}
+
+/// A calendar, written as `cron` and `timezone` of the map at `at`.
+pub(super) fn calendar(
+    doc: &mut Doc<'_>,
+    at: &str,
+    expression: String,
+    timezone: String,
+) -> Option<Schedule> {
+    let Err(fault) = Cron::parse(&expression, &timezone) else {
+        return Some(Schedule::Cron { expression, timezone });
+    };
+    let (key, message) = match &fault {
+        CronFault::Timezone { .. } => ("timezone", fault.to_string()),
+        // The first lines of a multi-line message repeat the expression.
+        CronFault::Syntax { message, .. } => {
+            let last = message.trim().lines().last().unwrap_or_default().trim_end_matches('.');
+            ("cron", format!("cron expression `{expression}`: {}", lower(last)))
+        }
+        _ => ("cron", fault.to_string()),
+    };
+    doc.fault(&format!("{at}/{key}"), message).push(doc);
+    None
 }
 
 /// The hours of `active:` or of a step's `when:`, in the rule's time zone unless they name their own.

@@ -13,8 +13,8 @@ use crate::matcher::Subject;
 use crate::message::{Message, Wording};
 use crate::reason::{HoldReason, Reason};
 use crate::record::{
-    Change, CommandLog, DestinationRecord, EpisodeId, EpisodeRecord, Epoch, FirstReceipt, Incarnation,
-    IntentId, IntentRecord, Phase, TransitionRecord,
+    Change, CommandLog, DestinationRecord, EpisodeId, EpisodeRecord, Epoch, FirstReceipt, GroupRecord,
+    Incarnation, IntentId, IntentRecord, Phase, TransitionRecord,
 };
 use crate::signals;
 use crate::spec::{DestinationName, DestinationSpec, RuleName, RuleSpec};
@@ -23,8 +23,9 @@ use watchbell_text::{Job, Text};
 use super::backlog::{self, Backlog};
 use super::draft::Draft;
 use super::escalation::{Clock, Verdict};
+use super::groups::Groups;
 use super::hold::{self, Event, Of, What};
-use super::outbox::{self, Outbox, TextOrder, Wanted};
+use super::outbox::{self, Outbox, Queued, TextOrder, Wanted};
 use super::standing::Standing;
 use super::templates::Templates;
 
@@ -48,6 +49,7 @@ pub(super) struct Decider {
     /// When episodes next have something to send.
     pub(super) timers: BTreeSet<(Timestamp, RuleName, Vec<Label>)>,
     pub(super) outbox: Outbox,
+    pub(super) groups: Groups,
     pub(super) backlog: Backlog,
     pub(super) templates: Templates,
     pub(super) standing: Standing,
@@ -76,6 +78,7 @@ pub(super) struct Messages {
     pub(super) dead_letters: Vec<IntentRecord>,
     pub(super) receipts: Vec<FirstReceipt>,
     pub(super) destinations: Vec<(DestinationName, DestinationRecord)>,
+    pub(super) groups: Vec<GroupRecord>,
 }
 
 /// What a decision may read, and where its outcome goes.
@@ -129,15 +132,18 @@ impl Decider {
         let notified = episodes.iter().flat_map(|episode| {
             episode.notified.iter().map(|notified| (episode.id.0.clone(), notified.destination.clone()))
         });
-        let notified: Vec<_> = notified.collect();
+        let Messages { queued, dead_letters, receipts, groups, destinations } = messages;
+        let (groups, queued) = Groups::recover(groups, queued);
+        let notified: Vec<_> = notified.chain(groups.told()).collect();
         let goes_on = |episode: &&EpisodeRecord| !matches!(episode.phase, Phase::ResolvedByHand { .. });
+        let going_on = episodes.iter().filter(goes_on).map(|episode| episode.id.clone());
         let going_on: BTreeSet<EpisodeId> =
-            episodes.iter().filter(goes_on).map(|episode| episode.id.clone()).collect();
+            going_on.chain(groups.told().map(|(episode, _)| EpisodeId(episode))).collect();
         for episode in episodes {
             let open = decider.found.entry(episode.rule.clone()).or_default();
             open.insert(episode.labels.clone(), episode);
         }
-        let Messages { queued, dead_letters, receipts, destinations } = messages;
+        decider.groups = groups;
         decider.outbox.remember(destinations);
         let notes = decider.outbox.recover(queued, notified.into_iter(), now);
         dead_letters.into_iter().for_each(|record| decider.outbox.keep_dead_letter(record));
@@ -169,7 +175,8 @@ impl Decider {
         let over: Vec<RuleName> =
             self.rules.iter().filter(|(_, known)| is_over(known)).map(|(name, _)| name.clone()).collect();
         over.iter().for_each(|name| self.forget_rule(name));
-        let owing = self.rules.keys().cloned().chain(self.outbox.rules()).collect();
+        let owing =
+            self.rules.keys().chain(self.groups.rules()).cloned().chain(self.outbox.rules()).collect();
         self.outbox.take_texts_back();
         self.templates.put_in_force(rules.iter().map(Arc::as_ref), &owing);
         // What mutes others is known before anything is decided.
@@ -180,6 +187,7 @@ impl Decider {
             self.take_rule(spec, context);
         }
         self.follow_standing(context);
+        self.follow_groups(context);
     }
 
     /// Which of a rule's open episodes mute others.
@@ -265,9 +273,11 @@ impl Decider {
     }
 
     /// When an episode next has something to send, or what stands next begins or ends, or a limit's span is over.
-    pub(super) fn next_timer(&self) -> Option<Timestamp> {
+    pub(super) fn next_timer(&self, now: Timestamp) -> Option<Timestamp> {
         let episode = self.timers.first().map(|(at, _, _)| *at);
-        [episode, self.standing.next_change(), self.next_limit()].into_iter().flatten().min()
+        // What is gathered stays so during a pause.
+        let group = self.groups.next_at().filter(|_| self.standing.pause(now).is_none());
+        [episode, self.standing.next_change(), group, self.next_limit()].into_iter().flatten().min()
     }
 
     /// When the next message can be picked, if that depends on time alone.
@@ -358,6 +368,7 @@ impl Decider {
     pub(super) fn explain(&self, rule: &RuleName, now: Timestamp) -> Vec<Reason> {
         let episodes = self.explain_episodes(rule, now).take(EXPLAINED_MAX);
         let mut reasons: Vec<Reason> = episodes.map(Reason::Hold).collect();
+        reasons.extend(self.groups.explain(rule).take(EXPLAINED_MAX).map(Reason::Delivery));
         reasons.extend(self.outbox.explain(rule, EXPLAINED_MAX, now).map(Reason::Delivery));
         let recent = self.rules.get(rule).map(|known| known.recent.iter().cloned());
         reasons.extend(recent.into_iter().flatten());
@@ -374,7 +385,9 @@ impl Decider {
         context: &mut Context<'_>,
     ) -> Vec<DestinationName> {
         let mut message = message.clone();
-        message.route.to = to.to_vec();
+        if message.route.to.is_empty() {
+            message.route.to = to.to_vec();
+        }
         let mut queued = Vec::new();
         for destination in to {
             if self.fits(&message, destination, context) {
@@ -388,7 +401,7 @@ impl Decider {
     /// A message is delivered or dead: if there is room again, says how many were left out.
     pub(super) fn make_room(&mut self, record: &IntentRecord, context: &mut Context<'_>) {
         let (rule, destination) = (&record.message.rule, &record.destination);
-        let queued = self.outbox.queued(rule, destination);
+        let queued = self.waiting(rule, destination);
         if let Some(left_out) = self.backlog.regain(rule, destination, queued, self.episodes_max(rule)) {
             self.tell_backlog(rule, destination, Some(left_out), context);
         }
@@ -427,13 +440,19 @@ impl Decider {
         if begins && is_older && message.wording == Wording::Rule {
             message.wording = Wording::BeforeStore;
         }
-        if backlog::is_long(self.outbox.queued(&message.rule, destination)) {
+        if backlog::is_long(self.waiting(&message.rule, destination)) {
             signals::shorten(&mut message.last);
         }
         let owed = outbox::owed(id, destination.clone(), message, context.now);
+        let Some(owed) = self.gather(owed, context) else { return };
         if let Some(record) = self.outbox.push(owed) {
             context.draft.intent(record);
         }
+    }
+
+    /// The messages of a rule for a destination, queued or gathered.
+    pub(super) fn waiting(&self, rule: &RuleName, destination: &DestinationName) -> Queued {
+        self.outbox.queued(rule, destination).and(self.groups.waiting(rule, destination))
     }
 
     pub(super) fn episodes_max(&self, rule: &RuleName) -> usize {

@@ -3,8 +3,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::action::Note;
 use crate::record::{
-    CommandRecord, DestinationRecord, EpisodeId, EpisodeRecord, IntentId, IntentRecord, NotifierCommit,
-    PartitionId, PauseRecord, Position, SilenceId, SilenceRecord, Tenure,
+    CommandRecord, DestinationRecord, EpisodeId, EpisodeRecord, GroupId, GroupRecord, IntentId, IntentRecord,
+    NotifierCommit, PartitionId, PauseRecord, Position, SilenceId, SilenceRecord, Tenure,
 };
 use crate::spec::DestinationName;
 
@@ -15,6 +15,8 @@ pub(super) struct Draft {
     depends: BTreeSet<PartitionId>,
     episodes: BTreeMap<EpisodeId, EpisodeRecord>,
     intents: BTreeMap<IntentId, IntentRecord>,
+    /// `None`: it has ended.
+    groups: BTreeMap<GroupId, Option<GroupRecord>>,
     /// `None`: it has ended.
     silences: BTreeMap<SilenceId, Option<SilenceRecord>>,
     pause: Option<Option<PauseRecord>>,
@@ -39,6 +41,14 @@ impl Draft {
 
     pub(super) fn intent(&mut self, record: IntentRecord) {
         self.intents.insert(record.id.clone(), record);
+    }
+
+    pub(super) fn group(&mut self, record: GroupRecord) {
+        self.groups.insert(record.id.clone(), Some(record));
+    }
+
+    pub(super) fn end_group(&mut self, id: GroupId) {
+        self.groups.insert(id, None);
     }
 
     pub(super) fn silence(&mut self, record: SilenceRecord) {
@@ -69,6 +79,7 @@ impl Draft {
         self.positions.is_empty()
             && self.episodes.is_empty()
             && self.intents.is_empty()
+            && self.groups.is_empty()
             && self.silences.is_empty()
             && self.pause.is_none()
             && self.destinations.is_empty()
@@ -80,12 +91,15 @@ impl Draft {
         let draft = std::mem::take(self);
         let positions = draft.positions.into_iter();
         let silences_ended = draft.silences.iter().filter(|(_, record)| record.is_none());
+        let groups_ended = draft.groups.iter().filter(|(_, record)| record.is_none());
         let commit = NotifierCommit {
             tenure,
             positions: positions.map(|(partition, number)| Position { partition, number }).collect(),
             depends: draft.depends.into_iter().collect(),
             episodes: draft.episodes.into_values().collect(),
             intents: draft.intents.into_values().collect(),
+            groups_ended: groups_ended.map(|(id, _)| id.clone()).collect(),
+            groups: draft.groups.into_values().flatten().collect(),
             silences_ended: silences_ended.map(|(id, _)| id.clone()).collect(),
             silences: draft.silences.into_values().flatten().collect(),
             pause: draft.pause,

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use watchbell_contract::{Label, Severity, Timestamp};
+use watchbell_contract::{Cause, Label, Severity, Timestamp};
 
 use crate::action::Note;
 use crate::message::{Message, Wording};
@@ -217,7 +217,10 @@ impl Decider {
             if matches!(episode.phase, Phase::Resolved { why: Ending::RuleEnded, .. }) {
                 message.wording = message.wording.of_ended_rule();
             }
-            let to = self.send(&message, episode.ordinal, &to, context);
+            let to = match cause {
+                Cause::Resolved => self.send_end(&message, episode.ordinal, to, context),
+                _ => self.send(&message, episode.ordinal, &to, context),
+            };
             escalation::notify(&mut episode, &to, step, context.now);
         }
         context.draft.note(Note::EpisodeResolved {
@@ -242,6 +245,7 @@ impl Decider {
             }
             self.announce_open(&name, &labels, None, context);
         }
+        self.send_groups(context);
     }
 
     pub(super) fn set_timer(&mut self, name: &RuleName, labels: &[Label], now: Timestamp) {

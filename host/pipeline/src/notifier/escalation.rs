@@ -385,7 +385,8 @@ pub(crate) fn is_repeat_due(of: Of<'_>, now: Timestamp) -> bool {
 
 fn repeat_at(of: Of<'_>) -> Option<Timestamp> {
     let Of { episode, spec, .. } = of;
-    if hold::first(&What::Repeat(of)).is_some() || still_named(of).is_empty() {
+    // A group says what is new in it; repeating each of its keys would undo the merging.
+    if spec.alert.group.is_some() || hold::first(&What::Repeat(of)).is_some() || still_named(of).is_empty() {
         return None;
     }
     Some(repeat_base(episode)? + spec.alert.repeat_after(episode.progress.repeats)?)

@@ -153,13 +153,14 @@ impl Decider {
             link: discover::covering(events.iter().filter_map(|event| event.last.link.as_deref())),
             ..first.last.clone()
         };
+        let labels: Vec<&[Label]> = events.iter().map(|event| event.labels.as_slice()).collect();
         let message = Message {
             episode: id,
             rule: spec.name.clone(),
             owner: spec.owner.clone(),
             environment: context.config.environment.clone(),
-            labels: shared_labels(events),
-            named: named_labels(events),
+            labels: shared_labels(&labels),
+            named: named_labels(&labels),
             severity,
             cause,
             person: None,
@@ -185,17 +186,17 @@ fn id(incarnation: &Incarnation, name: &RuleName, events: &[Occurrence], window_
     digest::once_id(incarnation, "events", &[&events.len().to_string()], name, &first.labels, window_end)
 }
 
-/// The labels that all events have.
-fn shared_labels(events: &[Occurrence]) -> Vec<Label> {
-    let shared = |label: &&Label| events.iter().all(|event| event.labels.contains(label));
-    events[0].labels.iter().filter(shared).cloned().collect()
+/// The labels that all have.
+pub(super) fn shared_labels(all: &[&[Label]]) -> Vec<Label> {
+    let shared = |label: &&Label| all.iter().all(|labels| labels.contains(label));
+    all.first().into_iter().copied().flatten().filter(shared).cloned().collect()
 }
 
-/// The labels as the text shows them: where the events have different values, the most frequent ones.
-fn named_labels(events: &[Occurrence]) -> Vec<Label> {
+/// The labels as the text shows them: where they have different values, the most frequent ones.
+pub(super) fn named_labels(all: &[&[Label]]) -> Vec<Label> {
     let named = |label: &Label| {
-        let values = events.iter().filter_map(|event| {
-            let own = event.labels.iter().find(|own| own.name == label.name)?;
+        let values = all.iter().filter_map(|labels| {
+            let own = labels.iter().find(|own| own.name == label.name)?;
             Some(own.value.as_deref())
         });
         let values = by_count(values);
@@ -210,7 +211,7 @@ fn named_labels(events: &[Occurrence]) -> Vec<Label> {
         };
         Label { name: label.name.clone(), value: Some(listed.join(", ") + &more) }
     };
-    events[0].labels.iter().map(named).collect()
+    all.first().into_iter().copied().flatten().map(named).collect()
 }
 
 /// One line each: the other events of a key, or the keys with the most events.
@@ -295,6 +296,10 @@ mod tests {
         Occurrence { labels: labels.into(), last, nth: 0, mark: 0 }
     }
 
+    fn labels(events: &[Occurrence]) -> Vec<&[Label]> {
+        events.iter().map(|event| event.labels.as_slice()).collect()
+    }
+
     fn values(labels: &[Label]) -> Vec<&str> {
         labels.iter().filter_map(|label| label.value.as_deref()).collect()
     }
@@ -303,11 +308,11 @@ mod tests {
     fn a_group_has_the_labels_that_its_events_share() {
         let events: Vec<Occurrence> =
             (0..12).map(|n| event(["ada", "bob", "eve", "joe"][n % 4 % 3], n as i64)).collect();
-        assert_eq!(values(&shared_labels(&events)), ["a"]);
-        assert_eq!(values(&named_labels(&events)), ["a", "ada, bob, eve"]);
+        assert_eq!(values(&shared_labels(&labels(&events))), ["a"]);
+        assert_eq!(values(&named_labels(&labels(&events))), ["a", "ada, bob, eve"]);
         assert_eq!(more(&events, 20), ["zone a, user ada: 6", "zone a, user bob: 3", "zone a, user eve: 3"]);
         let many: Vec<Occurrence> = (0..25).map(|n| event(&format!("u{n}"), n)).collect();
-        assert_eq!(values(&named_labels(&many)), ["a", "u0, u1, u2 and 22 more"]);
+        assert_eq!(values(&named_labels(&labels(&many))), ["a", "u0, u1, u2 and 22 more"]);
         assert_eq!((more(&many, 20).len(), more(&many, 20)[10].as_str()), (11, "and 15 more keys"));
     }
 

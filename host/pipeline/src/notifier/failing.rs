@@ -27,7 +27,7 @@ impl Decider {
             Delivery::Delivered { .. } => self.end_trouble(name, "takes messages again", context),
             Delivery::Dead { last, .. } => self.failed(name, last, true, context),
             Delivery::Owed { last: Some(last), .. } => self.failed(name, last, false, context),
-            Delivery::Owed { last: None, .. } | Delivery::Claimed { .. } => {}
+            Delivery::Owed { last: None, .. } | Delivery::Claimed { .. } | Delivery::Merged { .. } => {}
         }
     }
 

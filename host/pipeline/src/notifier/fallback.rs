@@ -42,6 +42,9 @@ impl Decider {
         let owed = outbox::owed(id, to.clone(), message, context.now);
         if let Some(queued) = self.outbox.push(owed) {
             self.note_fallback(&queued, context);
+            for named in record.named().iter().filter(|named| named.is_open) {
+                self.note_notified(&queued.message.rule, &named.key, &to, context);
+            }
             context.draft.intent(queued);
         }
         Some(to)
@@ -58,6 +61,9 @@ impl Decider {
         let gets = |message: &Message| message.route.to.contains(to);
         if gets(message) || withdrawn.is_some_and(gets) || record.destination == *to {
             return None;
+        }
+        if !record.named().is_empty() {
+            return Some(message.clone());
         }
         let is_about_host = message.wording == Wording::Host;
         let episode = self.episode_of(record);

@@ -33,7 +33,7 @@ impl Decider {
             return false;
         }
         let most = self.episodes_max(&message.rule);
-        let waiting = self.outbox.queued(&message.rule, destination);
+        let waiting = self.waiting(&message.rule, destination);
         match self.backlog.room(message, destination, waiting, most) {
             Room::Fits => return true,
             Room::Full => self.tell_backlog(&message.rule, destination, None, context),

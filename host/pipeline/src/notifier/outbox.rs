@@ -21,7 +21,7 @@ use watchbell_contract::{Cause, Duration, Severity, Timestamp};
 use crate::action::Note;
 use crate::message::Message;
 use crate::reason::DeliveryReason;
-use crate::record::{Delivery, IntentId, IntentRecord};
+use crate::record::{Delivery, EpisodeId, IntentId, IntentRecord, NamedEpisode};
 use crate::spec::{DestinationName, DestinationSpec, RuleName};
 use destination_queue::DestinationQueue;
 use texts::Texts;
@@ -126,8 +126,49 @@ impl Outbox {
         if entry.record.message.cause != Cause::Resolved || is_claimed {
             return None;
         }
+        // The end of a group may name keys of which another message told.
+        let began = |named: &NamedEpisode| {
+            dead.named().iter().any(|other| other.begins && other.key.episode == named.key.episode)
+        };
+        if !entry.record.named().iter().all(began) {
+            return None;
+        }
         let record = self.remove(&id)?.record;
-        Some(buried(record, now, "its opening message was not delivered".to_owned()))
+        Some(untold(record, now))
+    }
+
+    /// Takes back what waits for `destination` about `episode`, oldest first, if nothing of it can have been received yet:
+    /// no message is claimed or was ever attempted.
+    pub(crate) fn take_back(
+        &mut self,
+        episode: &EpisodeId,
+        destination: &DestinationName,
+    ) -> Vec<IntentRecord> {
+        let lane = (episode.0.clone(), destination.clone());
+        let ids: Vec<IntentId> =
+            self.lanes.get(&lane).into_iter().flat_map(BTreeMap::values).cloned().collect();
+        let waits = |id: &IntentId| {
+            self.entries.get(id).is_some_and(|Entry { record, stage, .. }| {
+                let is_claimed = matches!(stage, Stage::Claiming | Stage::Claimed | Stage::Sending { .. });
+                !is_claimed && record.delivery.attempts() == 0 && !record.maybe_repeated
+            })
+        };
+        let first = ids.first().and_then(|id| self.entries.get(id));
+        let begins = |entry: &Entry| {
+            let cause = entry.record.message.cause;
+            matches!(cause, Cause::Opened | Cause::Escalated | Cause::Worse)
+                && !self.has_arrived(&entry.record)
+        };
+        if !first.is_some_and(begins) || !ids.iter().all(waits) {
+            return Vec::new();
+        }
+        ids.iter().filter_map(|id| self.remove(id)).map(|entry| entry.record).collect()
+    }
+
+    /// Whether a message about `episode` waits for `destination`, or has reached it.
+    pub(crate) fn concerns(&self, episode: &EpisodeId, destination: &DestinationName) -> bool {
+        let lane = (episode.0.clone(), destination.clone());
+        self.lanes.contains_key(&lane) || self.arrived.contains(&lane)
     }
 
     /// The rules that have undelivered messages.
@@ -314,6 +355,11 @@ fn buried(mut record: IntentRecord, now: Timestamp, reason: String) -> Settled {
     Settled { record, note }
 }
 
+/// The end of something that its receiver never knew of.
+pub(crate) fn untold(record: IntentRecord, now: Timestamp) -> Settled {
+    buried(record, now, "its opening message was not delivered".to_owned())
+}
+
 fn dead_letter(record: &IntentRecord, reason: String) -> Note {
     Note::DeadLetter { destination: record.destination.clone(), intent: record.id.clone(), reason }
 }
@@ -344,6 +390,7 @@ pub(crate) fn owed(
         created_at: now,
         maybe_repeated: false,
         recorded: Vec::new(),
+        grouping: None,
         delivery,
     }
 }

@@ -40,13 +40,16 @@ impl Decider {
                 self.alert_died(&record, instead.as_ref(), context);
                 self.outbox.keep_dead_letter(record.clone());
             }
-            Delivery::Owed { .. } | Delivery::Claimed { .. } => {}
+            Delivery::Owed { .. } | Delivery::Claimed { .. } | Delivery::Merged { .. } => {}
         }
         context.draft.intent(record);
         context.draft.note(note);
     }
 
     fn arrived(&mut self, record: &IntentRecord, context: &mut Context<'_>) {
+        if !record.named().is_empty() {
+            return self.group_arrived(record, context);
+        }
         let (destination, at) = (record.destination.clone(), context.now);
         if let Some(episode) = self.episode_of(record)
             && !matches!(episode.phase, Phase::ResolvedByHand { .. })
@@ -59,6 +62,9 @@ impl Decider {
 
     /// Gives the end of its episode, if that was withdrawn with the message.
     fn never_arrived(&mut self, record: &IntentRecord, context: &mut Context<'_>) -> Option<Message> {
+        if !record.named().is_empty() {
+            return self.group_never_arrived(record, context);
+        }
         let message = &record.message;
         let begins =
             matches!(message.cause, Cause::Opened | Cause::Escalated) || message.route.instead.is_some();
@@ -69,7 +75,15 @@ impl Decider {
             episode.notified.retain(|notified| notified.destination != record.destination);
             context.draft.episode(episode);
         }
-        // Its end may already be queued behind this message.
+        self.withdraw_end(record, context)
+    }
+
+    /// The end may already be queued behind the message that was not delivered.
+    pub(super) fn withdraw_end(
+        &mut self,
+        record: &IntentRecord,
+        context: &mut Context<'_>,
+    ) -> Option<Message> {
         let settled = self.outbox.withdraw_end(record, context.now)?;
         self.make_room(&settled.record, context);
         self.outbox.keep_dead_letter(settled.record.clone());

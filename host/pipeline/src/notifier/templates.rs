@@ -2,6 +2,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
+use watchbell_text::{Name, NameKind};
 
 use crate::message::{Instead, Message, Wording};
 use crate::spec::{RuleName, RuleSpec};
@@ -58,6 +59,8 @@ const LIMITED_BODY: &str = "{{ summary }}. They are not sent later:\n{% for line
 
 const HOST_TITLE: &str = "Watchbell: {{ summary }}";
 const HOST_BODY: &str = "{% for line in more %}- {{ line }}\n{% endfor %}";
+/// Names the keys of a group, where the rule's own body does not.
+const GROUPED: &str = "\n\n{% for line in more %}\n- {{ line }}\n{%- endfor %}\n";
 
 const BACKLOG_TITLE: &str = "{{ rule }}: {% if count > 1 %}{{ count }} {% endif %}messages left out";
 const BACKLOG_BODY: &str = "{{ summary }}. What is open is shown by `watchbell status` and `watchbell explain`.\
@@ -96,6 +99,10 @@ impl Templates {
             Wording::BeforeStore => (title.to_owned(), format!("{body}{BEFORE_STORE}")),
             Wording::Acknowledged => (title.to_owned(), format!("{body}{ACKNOWLEDGED}")),
             Wording::Unacknowledged => (title.to_owned(), format!("{body}{UNACKNOWLEDGED}")),
+            Wording::Grouped if watchbell_text::names(body).iter().any(is_more) => {
+                (title.to_owned(), body.to_owned())
+            }
+            Wording::Grouped => (title.to_owned(), format!("{body}{GROUPED}")),
             Wording::Gap => (GAP_TITLE.to_owned(), GAP_BODY.to_owned()),
             Wording::CannotRun => (CANNOT_RUN_TITLE.to_owned(), CANNOT_RUN_BODY.to_owned()),
             Wording::Overflow => (OVERFLOW_TITLE.to_owned(), OVERFLOW_BODY.to_owned()),
@@ -111,4 +118,8 @@ impl Templates {
 fn note(instead: &Instead) -> String {
     let said = format!("Sent to you because `{}` did not take it: {}", instead.of, instead.why);
     format!("\n\n{{{{ {} }}}}", Value::from(said))
+}
+
+fn is_more(name: &Name) -> bool {
+    name.kind == NameKind::Variable && name.path.first().is_some_and(|first| first == "more")
 }

@@ -2,8 +2,8 @@ use crate::spec::{DestinationName, RuleName};
 
 use super::{
     CommandLog, CommandRecord, DestinationRecord, EpisodeId, EpisodeRecord, Epoch, FirstReceipt, GapRecord,
-    HostId, Incarnation, IntentRecord, Level, Nonce, Owned, PartitionId, PauseRecord, Position, RuleRecord,
-    SilenceId, SilenceRecord, Tenure, TransitionRecord,
+    GroupId, GroupRecord, HostId, Incarnation, IntentRecord, Level, Nonce, Owned, PartitionId, PauseRecord,
+    Position, RuleRecord, SilenceId, SilenceRecord, Tenure, TransitionRecord,
 };
 
 /// The bundle in force. Generations only go up.
@@ -64,6 +64,8 @@ pub struct NotifierCommit {
     pub depends: Vec<PartitionId>,
     pub episodes: Vec<EpisodeRecord>,
     pub intents: Vec<IntentRecord>,
+    pub groups: Vec<GroupRecord>,
+    pub groups_ended: Vec<GroupId>,
     pub silences: Vec<SilenceRecord>,
     pub silences_ended: Vec<SilenceId>,
     /// If it changed: the pause in force, or that there is none.
@@ -119,8 +121,10 @@ pub struct NotifierSnapshot {
     pub intents: Vec<IntentRecord>,
     /// The newest dead letters, oldest first, at most `DEAD_LETTERS_MAX`: a person may ask for another try.
     pub dead_letters: Vec<IntentRecord>,
-    /// Of the episodes above and of those of the messages above; by episode and destination.
+    /// Of the episodes above, of those of the messages above and of those of groups; by episode and destination.
     pub receipts: Vec<FirstReceipt>,
+    /// By id.
+    pub groups: Vec<GroupRecord>,
     pub silences: Vec<SilenceRecord>,
     pub pause: Option<PauseRecord>,
     /// By name.

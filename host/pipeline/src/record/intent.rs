@@ -4,7 +4,7 @@ use watchbell_text::Text;
 use crate::message::Message;
 use crate::spec::DestinationName;
 
-use super::{EpisodeId, Epoch, HostId};
+use super::{EpisodeId, Epoch, GroupId, Grouping, HostId, NamedEpisode};
 
 /// hash(episode, cause, ordinal, destination), in hex.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,6 +24,8 @@ pub struct IntentRecord {
     /// The responses to requests that a receiver accepted in attempts that failed, by number: none of these requests is
     /// sent again. Empty once the message is delivered.
     pub recorded: Vec<RecordedCall>,
+    /// What it has to do with a group, if its rule gathers messages.
+    pub grouping: Option<Grouping>,
     pub delivery: Delivery,
 }
 
@@ -45,6 +47,33 @@ impl IntentRecord {
     /// Whether it is a dead letter that a person has dropped.
     pub fn is_dropped(&self) -> bool {
         matches!(self.delivery, Delivery::Dead { dropped_by: Some(_), .. })
+    }
+
+    /// The group in which it waits to be merged.
+    pub fn gathered_in(&self) -> Option<&GroupId> {
+        match &self.grouping {
+            Some(Grouping::Gathered(group)) => Some(group),
+            Some(Grouping::Merged { .. }) | None => None,
+        }
+    }
+
+    /// The episodes that it names, if it is the message of a group.
+    pub fn named(&self) -> &[NamedEpisode] {
+        match &self.grouping {
+            Some(Grouping::Merged { named, .. }) => named,
+            Some(Grouping::Gathered(_)) | None => &[],
+        }
+    }
+
+    /// The episode that is acknowledged by whoever acknowledges this message. A message about several open episodes
+    /// has none.
+    pub fn acknowledges(&self) -> Option<&EpisodeId> {
+        let Some(Grouping::Merged { named, .. }) = &self.grouping else { return Some(&self.message.episode) };
+        let mut open = named.iter().filter(|named| named.is_open);
+        match (open.next(), open.next()) {
+            (Some(only), None) => Some(&only.key.episode),
+            _ => None,
+        }
     }
 
     /// Adds what receivers accepted in an attempt. A request that is already recorded keeps its first response.
@@ -86,5 +115,10 @@ pub enum Delivery {
         last: String,
         /// Who decided that nobody will send it again.
         dropped_by: Option<String>,
+    },
+    /// It was never sent by itself: another message says what it would have said.
+    Merged {
+        at: Timestamp,
+        into: IntentId,
     },
 }

@@ -222,7 +222,7 @@ impl Host {
                     };
                     Input::Rendered { order, epoch, outcome }
                 }
-                Action::Deliver { id, epoch, destination, intent } => {
+                Action::Deliver { id, epoch, destination, intent, .. } => {
                     let recorded = self.unavailable.get(destination.0.as_str()).cloned();
                     let outcome = if self.refused.contains(destination.0.as_str()) {
                         self.tried.push((destination, *intent));

@@ -14,4 +14,6 @@ mod escalating; // one alert from chat to text message to its end
 mod limits; // more messages than a destination is sent
 mod fallbacks; // what one destination does not take goes to another
 mod failing; // a destination that keeps failing
+mod groups; // messages that are gathered and sent as one
+mod gatherings; // random timelines of a group
 mod floods; // more keys, events and messages than a rule may have

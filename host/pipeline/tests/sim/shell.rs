@@ -319,7 +319,7 @@ impl Sim {
                 let took = self.random.random_range(0..if self.faulty() { 500 } else { 5 });
                 self.later(process, took, Coming::Rendered(order, epoch, outcome));
             }
-            Action::Deliver { id, epoch, destination, intent } => {
+            Action::Deliver { id, epoch, destination, intent, .. } => {
                 self.deliver(index, (id, epoch), destination, *intent);
             }
             Action::Note(note) => {

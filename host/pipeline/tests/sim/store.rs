@@ -1,7 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use watchbell_contract::{Range, Severity};
-use watchbell_pipeline::OVERFLOW_LABEL;
 use watchbell_pipeline::action::{Purpose, Run};
 use watchbell_pipeline::record::{
     Change, CommandRecord, Commit, Delivery, EpisodeId, EpisodeRecord, Epoch, GapReason, GapRecord, HostId,
@@ -9,6 +8,7 @@ use watchbell_pipeline::record::{
     PartitionId, PartitionSnapshot, Phase, Position, RECORDED_CALLS_MAX, RuleRecord, TransitionRecord,
 };
 use watchbell_pipeline::spec::RuleName;
+use watchbell_pipeline::{CANNOT_RUN_LABEL, OVERFLOW_LABEL};
 use watchbell_store::{Memory, Store as _};
 
 use crate::world;
@@ -146,7 +146,9 @@ impl Store {
             self.overflows += usize::from(is_new && level.labels[0].name == OVERFLOW_LABEL);
         }
         let overflows = self.flood.values().filter(|level| level.labels[0].name == OVERFLOW_LABEL).count();
-        let own = self.flood.len() - overflows;
+        let hosts =
+            |level: &&Level| [OVERFLOW_LABEL, CANNOT_RUN_LABEL].contains(&level.labels[0].name.as_str());
+        let own = self.flood.len() - self.flood.values().filter(hosts).count();
         assert!(own <= world::EPISODES_MAX && overflows <= 1, "{:?}", self.flood);
         let labels: BTreeSet<_> = self.flood.values().map(|level| &level.labels).collect();
         assert_eq!(labels.len(), self.flood.len(), "two levels of a key: {:?}", self.flood);

@@ -53,13 +53,14 @@ pub(crate) fn wording_name(wording: Wording) -> &'static str {
         Wording::Backlog => "backlog",
         Wording::Limited => "limited",
         Wording::Host => "host",
+        Wording::Grouped => "grouped",
     }
 }
 
 pub(crate) fn wording(name: &str) -> Option<Wording> {
     use Wording::{
-        Acknowledged, Backlog, BeforeStore, CannotRun, Edited, Gap, Host, Limited, Overflow, Rule, RuleEnded,
-        Unacknowledged,
+        Acknowledged, Backlog, BeforeStore, CannotRun, Edited, Gap, Grouped, Host, Limited, Overflow, Rule,
+        RuleEnded, Unacknowledged,
     };
     let all = [
         Rule,
@@ -74,6 +75,7 @@ pub(crate) fn wording(name: &str) -> Option<Wording> {
         Unacknowledged,
         Limited,
         Host,
+        Grouped,
     ];
     all.into_iter().find(|it| wording_name(*it) == name)
 }

@@ -6,12 +6,13 @@ use crate::Pruned;
 
 /// Deletes at most `rows_max` rows of each kind, within the caller's transaction.
 pub(crate) fn prune(db: &Connection, before: Timestamp, rows_max: u32) -> Result<Pruned> {
-    // An open episode may still have messages to send, which refer to its first one.
+    // An open episode or a group may still have messages to send, which refer to its first one.
     let intents = db.execute(
         "DELETE FROM intents WHERE ordinal IN (SELECT ordinal FROM intents
-         WHERE delivery IN ('delivered', 'dead') AND at < ?1
+         WHERE delivery IN ('delivered', 'dead', 'merged') AND at < ?1
            AND NOT (delivery = 'delivered'
-             AND EXISTS (SELECT 1 FROM episodes WHERE episodes.id = intents.episode AND phase <> 'resolved'))
+             AND (EXISTS (SELECT 1 FROM episodes WHERE episodes.id = intents.episode AND phase <> 'resolved')
+               OR EXISTS (SELECT 1 FROM groups WHERE groups.episode = intents.episode)))
          ORDER BY at, ordinal LIMIT ?2)",
         params![before.0, rows_max],
     )?;

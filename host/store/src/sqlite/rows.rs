@@ -263,6 +263,9 @@ impl FromRow for IntentRecord {
                 last: plain(row, "note")?,
                 dropped_by: plain(row, "owner")?,
             },
+            "merged" => {
+                Delivery::Merged { at: Timestamp(plain(row, "at")?), into: IntentId(plain(row, "note")?) }
+            }
             _ => return Err(Unread::Column("delivery")),
         };
         let mut maybe_repeated: bool = plain(row, "maybe_repeated")?;
@@ -285,6 +288,7 @@ impl FromRow for IntentRecord {
             created_at: Timestamp(plain(row, "created_at")?),
             maybe_repeated,
             recorded: Vec::new(),
+            grouping: json_or_null(row, "grouping")?,
             delivery,
         };
         record.record(json_or_null(row, "recorded")?.unwrap_or_default());
@@ -317,7 +321,7 @@ pub(super) fn plain<T: FromSql>(row: &Row<'_>, column: &'static str) -> Result<T
     })
 }
 
-fn time(row: &Row<'_>, column: &'static str) -> Result<Option<Timestamp>, Unread> {
+pub(super) fn time(row: &Row<'_>, column: &'static str) -> Result<Option<Timestamp>, Unread> {
     Ok(plain::<Option<i64>>(row, column)?.map(Timestamp))
 }
 

@@ -63,6 +63,7 @@ pub(crate) fn notifier(db: &Connection, row: &Row) -> Result<NotifierSnapshot, R
             [DEAD_LETTERS_MAX as i64],
         )?,
         receipts: receipts(db)?,
+        groups: rows::all(db, "SELECT * FROM groups ORDER BY id", [])?,
         silences: rows::all(db, "SELECT * FROM silences ORDER BY id", [])?,
         pause: rows::all(db, "SELECT * FROM pause", [])?.pop(),
         destinations: rows::all(db, "SELECT * FROM destinations ORDER BY name", [])?,
@@ -95,12 +96,14 @@ fn positions(db: &Connection) -> rusqlite::Result<Vec<Position>> {
     positions.collect()
 }
 
-/// What each destination returned for the first message of an episode that is open or has messages to send.
+/// What each destination returned for the first message of an episode that is open or has messages to send,
+/// or of a group.
 fn receipts(db: &Connection) -> rusqlite::Result<Vec<FirstReceipt>> {
     let mut statement = db.prepare_cached(
         "WITH wanted (episode) AS (
            SELECT id FROM episodes WHERE phase <> 'resolved'
            UNION SELECT episode FROM intents WHERE delivery IN ('owed', 'claimed')
+           UNION SELECT episode FROM groups
            UNION SELECT episode FROM
              (SELECT episode FROM intents WHERE delivery = 'dead' ORDER BY ordinal DESC LIMIT ?1))
          SELECT intents.episode, destination, note

@@ -7,6 +7,7 @@ use watchbell_pipeline::record::{
 use watchbell_pipeline::spec::RuleName;
 
 use super::destinations;
+use super::groups;
 use super::holds;
 use super::json::Column;
 use super::names::{ending_name, gap_reason_name};
@@ -77,6 +78,12 @@ fn notifier(db: &Connection, part: &NotifierCommit) -> Result<()> {
     }
     for record in &part.intents {
         intent(db, record)?;
+    }
+    for record in &part.groups {
+        groups::group(db, record)?;
+    }
+    for id in &part.groups_ended {
+        groups::end_group(db, id)?;
     }
     for record in &part.silences {
         holds::silence(db, record)?;
@@ -252,14 +259,14 @@ fn intent(db: &Connection, intent: &IntentRecord) -> Result<()> {
     // Not `OR REPLACE`, which would move the row to the end of the order of creation.
     let mut statement = db.prepare_cached(
         "INSERT INTO intents (id, destination, rule, episode, created_at, delivery, at, attempt,
-           owner, epoch, maybe_repeated, note, message, text, recorded, format)
+           owner, epoch, maybe_repeated, note, message, text, recorded, grouping, format)
          VALUES (:id, :destination, :rule, :episode, :created_at, :delivery, :at, :attempt,
-           :owner, :epoch, :maybe_repeated, :note, :message, :text, :recorded, :format)
+           :owner, :epoch, :maybe_repeated, :note, :message, :text, :recorded, :grouping, :format)
          ON CONFLICT (id) DO UPDATE SET destination = excluded.destination, rule = excluded.rule, episode = excluded.episode, created_at = excluded.created_at,
            delivery = excluded.delivery, at = excluded.at, attempt = excluded.attempt, owner = excluded.owner,
            epoch = excluded.epoch, maybe_repeated = excluded.maybe_repeated, note = excluded.note,
            message = excluded.message, text = excluded.text, recorded = excluded.recorded,
-           format = excluded.format",
+           grouping = excluded.grouping, format = excluded.format",
     )?;
     statement.execute(named_params! {
         ":id": intent.id.0,
@@ -277,6 +284,7 @@ fn intent(db: &Connection, intent: &IntentRecord) -> Result<()> {
         ":message": json(&intent.message)?,
         ":text": intent.text.as_ref().map(json).transpose()?,
         ":recorded": (!intent.recorded.is_empty()).then(|| json(&intent.recorded)).transpose()?,
+        ":grouping": intent.grouping.as_ref().map(json).transpose()?,
         ":format": IntentRecord::FORMAT,
     })?;
     Ok(())
@@ -325,6 +333,9 @@ impl<'a> DeliveryRow<'a> {
                 note: Some(last),
                 ..Self::default()
             },
+            Delivery::Merged { at, into } => {
+                Self { delivery: "merged", at: Some(at.0), note: Some(&into.0), ..Self::default() }
+            }
         }
     }
 }

@@ -2,10 +2,11 @@ use watchbell_contract::{Cause, Duration, Label, Range, RecordedCall, Severity, 
 use watchbell_pipeline::message::{Instead, Message, Route, Wording};
 use watchbell_pipeline::record::{
     BundleRef, Change, Command, CommandId, CommandRecord, Commit, Counted, CountedKey, Delivery,
-    DestinationRecord, EpisodeId, EpisodeProgress, EpisodeRecord, Failure, GapReason, GapRecord, HostId,
-    IntentId, IntentRecord, LastSignal, Later, LaterEvent, LeftOut, Level, NamedKey, Nonce, Notified,
-    NotifierCommit, Overflow, PartitionCommit, PartitionId, Phase, Position, RuleRecord, RunSummary,
-    SeenSignal, Standstill, StateRecord, Tenure, Told, TransitionRecord, Trouble,
+    DestinationRecord, EpisodeId, EpisodeProgress, EpisodeRecord, Failure, GapReason, GapRecord, GroupId,
+    GroupKey, GroupRecord, Grouping, HostId, IntentId, IntentRecord, LastSignal, Later, LaterEvent, LeftOut,
+    Level, NamedEpisode, NamedKey, Nonce, Notified, NotifierCommit, Overflow, PartitionCommit, PartitionId,
+    Phase, Position, RuleRecord, RunSummary, SeenSignal, Standstill, StateRecord, Tenure, Told,
+    TransitionRecord, Trouble,
 };
 use watchbell_pipeline::spec::{DestinationName, Meaning, RuleName, StepId};
 use watchbell_text::Text;
@@ -203,6 +204,7 @@ pub(crate) fn intent(id: &str, delivery: Delivery) -> IntentRecord {
         created_at: Timestamp(115),
         maybe_repeated: false,
         recorded: Vec::new(),
+        grouping: None,
         delivery,
     }
 }
@@ -224,9 +226,34 @@ pub(crate) fn remembered(count: u32) -> DestinationRecord {
             attempts: count,
             dead: u32::MAX,
             last: "503".to_owned(),
-            told: (count % 2 == 0).then(|| Told { episode: EpisodeId("f1".to_owned()), to }),
+            told: count.is_multiple_of(2).then(|| Told { episode: EpisodeId("f1".to_owned()), to }),
         }),
     }
+}
+
+/// A group that has named the episode `e1`.
+pub(crate) fn group(id: &str, due: Option<i64>) -> GroupRecord {
+    let key = |id: &str| GroupKey { episode: EpisodeId(id.to_owned()), labels: labels() };
+    GroupRecord {
+        id: GroupId(id.to_owned()),
+        rule: RuleName("spike".to_owned()),
+        labels: labels()[..1].to_vec(),
+        destination: DestinationName("ops-chat".to_owned()),
+        episode: EpisodeId(format!("of-{id}")),
+        ordinal: 3,
+        due: due.map(Timestamp),
+        rests_until: due.map(|due| Timestamp(due + 1)),
+        open: vec![key("e1")],
+        unnamed: vec![key("e2"), key("e3")],
+    }
+}
+
+/// What messages have to do with groups.
+pub(crate) fn groupings() -> [Option<Grouping>; 3] {
+    let group = GroupId("g1".to_owned());
+    let key = GroupKey { episode: EpisodeId("e1".to_owned()), labels: labels() };
+    let named = vec![NamedEpisode { key, begins: true, is_open: false }];
+    [None, Some(Grouping::Gathered(group.clone())), Some(Grouping::Merged { group, named })]
 }
 
 /// What a receiver answered to a message's request `number`.

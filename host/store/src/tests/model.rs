@@ -93,6 +93,8 @@ impl Knowledge {
             depends: part.depends,
             episodes: part.episodes,
             intents: part.intents,
+            groups: part.groups,
+            groups_ended: part.groups_ended,
             silences: part.silences,
             silences_ended: part.silences_ended,
             pause: part.pause,

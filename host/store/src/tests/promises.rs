@@ -1,14 +1,14 @@
 use watchbell_contract::Timestamp;
 use watchbell_pipeline::message::Message;
 use watchbell_pipeline::record::{
-    Command, CommandLog, CommandRecord, Commit, Delivery, Ending, EpisodeId, Epoch, IntentId, IntentRecord,
-    Level, Nonce, NotifierCommit, PartitionCommit, Phase, Priming,
+    Command, CommandLog, CommandRecord, Commit, Delivery, Ending, EpisodeId, Epoch, GroupId, IntentId,
+    IntentRecord, Level, Nonce, NotifierCommit, PartitionCommit, Phase, Priming,
 };
 use watchbell_pipeline::spec::{DestinationName, RuleName};
 
 use super::fixtures::{
-    OTHER, PARTITION, bundle, command, episode, gap, host, intent, level, next, notifier, of_notifier,
-    of_partition, owed, partition, position, recorded, rule,
+    OTHER, PARTITION, bundle, command, episode, gap, group, groupings, host, intent, level, next, notifier,
+    of_notifier, of_partition, owed, partition, position, recorded, rule,
 };
 use super::on_each;
 use crate::{Pruned, Read, Sqlite, Store};
@@ -214,6 +214,36 @@ fn to(destination: &str, episode: &str, intent: IntentRecord) -> IntentRecord {
 fn receipts(store: &mut dyn Store) -> Vec<(String, String, Option<String>)> {
     let found = store.take_notifier(&host("b"), None).unwrap().receipts;
     found.into_iter().map(|it| (it.episode.0, it.destination.0, it.receipt.reference)).collect()
+}
+
+#[test]
+fn a_group_is_kept_until_it_ends_with_what_waits_in_it_and_what_its_first_message_was_answered_with() {
+    on_each(|store| {
+        let tenure = store.take_notifier(&host("a"), None).unwrap().tenure;
+        let [_, gathered, merged] = groupings();
+        let waits = IntentRecord { grouping: gathered, ..intent("i1", owed(1)) };
+        let reference = Some("ts-1".to_owned());
+        let sent = Delivery::Delivered { at: Timestamp(5), attempt: 1, reference: reference.clone() };
+        let sent = IntentRecord { grouping: merged, ..to("ops-chat", "of-g1", intent("i2", sent)) };
+        let into = sent.id.clone();
+        let told = intent("i3", Delivery::Merged { at: Timestamp(5), into });
+        let written = NotifierCommit {
+            intents: vec![waits.clone(), sent, told],
+            groups: vec![group("g1", Some(7)), group("g2", None)],
+            ..notifier(tenure)
+        };
+        assert_eq!(store.commit(&of_notifier(1, written)).unwrap(), []);
+        assert_eq!(store.prune(Timestamp(1_000), 100).unwrap().intents, 1, "what was merged");
+        let found = store.take_notifier(&host("b"), None).unwrap();
+        assert_eq!(found.groups, [group("g1", Some(7)), group("g2", None)]);
+        assert_eq!(found.intents, [waits]);
+        assert_eq!(receipts(store), [("of-g1".to_owned(), "ops-chat".to_owned(), reference)]);
+        let tenure = store.take_notifier(&host("b"), None).unwrap().tenure;
+        let ended = NotifierCommit { groups_ended: vec![GroupId("g1".to_owned())], ..notifier(tenure) };
+        assert_eq!(store.commit(&of_notifier(2, ended)).unwrap(), []);
+        assert_eq!(store.prune(Timestamp(1_000), 100).unwrap().intents, 1, "nothing follows it");
+        assert_eq!(store.take_notifier(&host("b"), None).unwrap().groups, [group("g2", None)]);
+    });
 }
 
 #[test]

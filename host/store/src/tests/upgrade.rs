@@ -8,8 +8,8 @@ use watchbell_pipeline::record::{
 use watchbell_pipeline::spec::{DestinationName, RuleName, Step};
 
 use super::fixtures::{
-    PARTITION, bundle, episode, host, intent, level, notifier, of_notifier, of_partition, owed, partition,
-    position, remembered, rule, transition, withheld,
+    PARTITION, bundle, episode, group, host, intent, level, notifier, of_notifier, of_partition, owed,
+    partition, position, remembered, rule, transition, withheld,
 };
 use crate::{OpenError, Read, Sqlite, Store, StoreError, TakeoverError};
 
@@ -121,6 +121,7 @@ fn a_row_of_a_later_format_is_refused_and_not_guessed_at() {
         episodes: vec![episode("e1", Phase::Active)],
         intents: vec![intent("i1", owed(1))],
         destinations: vec![(DestinationName("d1".to_owned()), remembered(2))],
+        groups: vec![group("g1", None)],
         ..notifier(notifiers)
     };
     store.commit(&Commit { notifier: Some(decided), ..of_partition(1, evaluated.clone()) }).unwrap();
@@ -144,6 +145,7 @@ fn a_row_of_a_later_format_is_refused_and_not_guessed_at() {
         ("episodes", "e1"),
         ("intents", "i1"),
         ("destinations", "d1"),
+        ("groups", "g1"),
     ] {
         db.execute(&format!("UPDATE {table} SET format = format + 7"), []).unwrap();
         let refused = read().unwrap_err();
@@ -257,6 +259,7 @@ fn a_store_of_layout_5_knows_what_the_first_messages_were_answered_with() {
     let [message] = &found.intents[..] else { panic!("one message") };
     assert_eq!((message.message.person.as_deref(), &message.recorded[..]), (None, &[][..]));
     assert_eq!((&message.message.route, &found.destinations[..]), (&Route::default(), &[][..]));
+    assert_eq!((&message.grouping, found.groups.len()), (&None, 0));
     let first = FirstReceipt {
         episode: found.episodes[0].id.clone(),
         destination: DestinationName("ops-chat".to_owned()),

@@ -31,6 +31,7 @@ impl Outbox {
                 queue.sending += 1;
                 let previous = self.threads.root(&entry.record);
                 actions.push(Action::Deliver {
+                    acknowledges: entry.record.acknowledges().cloned(),
                     id,
                     epoch,
                     destination: entry.record.destination.clone(),

@@ -59,6 +59,16 @@ pub(crate) struct Queued {
     pub(crate) bytes: usize,
 }
 
+impl Queued {
+    pub(crate) fn of(record: &IntentRecord) -> Self {
+        Self { count: 1, bytes: record.message.last.bytes() }
+    }
+
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self { count: self.count + other.count, bytes: self.bytes + other.bytes }
+    }
+}
+
 /// For messages to a destination of which only the name is known.
 const DEADLINE_UNKNOWN: Duration = Duration::from_hours(24);
 /// How many messages may be claimed ahead of the slots.

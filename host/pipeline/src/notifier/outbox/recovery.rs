@@ -37,7 +37,7 @@ impl Outbox {
                         intent: record.id.clone(),
                     });
                 }
-                Delivery::Delivered { .. } | Delivery::Dead { .. } => continue,
+                Delivery::Delivered { .. } | Delivery::Dead { .. } | Delivery::Merged { .. } => continue,
             }
             let id = record.id.clone();
             self.push(record);

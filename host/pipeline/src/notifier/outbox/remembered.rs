@@ -2,6 +2,7 @@ use watchbell_contract::Timestamp;
 
 use crate::health::{CauseKind, HealthCause};
 use crate::message::Wording;
+use crate::notifier::host_messages;
 use crate::record::DestinationRecord;
 use crate::spec::DestinationName;
 
@@ -44,9 +45,9 @@ impl Outbox {
         self.queues.get(name).map_or(0, |queue| queue.waiting())
     }
 
-    /// Whether a message with this wording, which no rule has, waits for its first attempt.
+    /// Whether a message of the host with this wording waits for its first attempt.
     pub(crate) fn has_waiting(&self, name: &DestinationName, wording: Wording) -> bool {
-        let of_host = self.by_rule.get(&super::super::host_messages::rule()).into_iter().flatten();
+        let of_host = self.by_rule.get(&host_messages::rule()).into_iter().flatten();
         of_host.filter_map(|id| self.entries.get(id)).any(|entry| {
             let record = &entry.record;
             record.destination == *name

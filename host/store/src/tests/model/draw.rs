@@ -4,15 +4,15 @@ use watchbell_contract::{Range, Severity, Timestamp};
 use watchbell_pipeline::matcher::Matcher;
 use watchbell_pipeline::record::{
     Change, Command, CommandRecord, Delivery, DestinationRecord, Ending, EpisodeId, EpisodeProgress,
-    EpisodeRecord, Epoch, GapRecord, IntentId, IntentRecord, LastSignal, Level, Occurrence, PartitionId,
-    PauseRecord, Phase, RuleRecord, SilenceId, SilenceRecord, SilenceSpec,
+    EpisodeRecord, Epoch, GapRecord, GroupId, GroupRecord, IntentId, IntentRecord, LastSignal, Level,
+    Occurrence, PartitionId, PauseRecord, Phase, RuleRecord, SilenceId, SilenceRecord, SilenceSpec,
 };
 use watchbell_pipeline::spec::{DestinationName, RuleName};
 use watchbell_text::Text;
 
 use super::PARTITIONS;
 use crate::tests::fixtures::{
-    command, episode, gap, host, intent, labels, level, recorded, remembered, rule,
+    command, episode, gap, group, groupings, host, intent, labels, level, recorded, remembered, rule,
 };
 
 /// One operation on a store. It uses few names, so that most of them recur.
@@ -79,6 +79,8 @@ pub(super) struct Notifier {
     pub(super) depends: Vec<PartitionId>,
     pub(super) episodes: Vec<EpisodeRecord>,
     pub(super) intents: Vec<IntentRecord>,
+    pub(super) groups: Vec<GroupRecord>,
+    pub(super) groups_ended: Vec<GroupId>,
     pub(super) silences: Vec<SilenceRecord>,
     pub(super) silences_ended: Vec<SilenceId>,
     pub(super) pause: Option<Option<PauseRecord>>,
@@ -192,6 +194,11 @@ fn notifier() -> impl Strategy<Value = Notifier> {
         record.progress = progress;
         record
     });
+    let groups = (0..4_u8, 0..6_u8, prop::option::of(any::<i32>())).prop_map(|(id, of, due)| {
+        let mut record = group(&id.to_string(), due.map(i64::from));
+        record.episode = EpisodeId(of.to_string());
+        record
+    });
     let intents = (0..9_u8, 0..6_u8, delivery(), last(), ".{0,6}", 0..3_u32).prop_map(
         |(id, of, delivery, last, title, calls)| {
             let mut record = intent(&id.to_string(), delivery);
@@ -200,6 +207,7 @@ fn notifier() -> impl Strategy<Value = Notifier> {
             record.text = (id % 2 == 0).then_some(Text { title, body: String::new() });
             record.maybe_repeated = of % 2 == 0;
             record.recorded = (0..calls).map(recorded).collect();
+            record.grouping = groupings()[usize::from(id) % 3].clone();
             record
         },
     );
@@ -209,31 +217,23 @@ fn notifier() -> impl Strategy<Value = Notifier> {
         vec(partition(), 0..3),
         vec(episodes, 0..3),
         vec(intents, 0..4),
-        vec(silence(), 0..2),
-        vec((0..5_u8).prop_map(silence_id), 0..2),
+        (vec(groups, 0..2), vec((0..4_u8).prop_map(|id| GroupId(id.to_string())), 0..2)),
+        (vec(silence(), 0..2), vec((0..5_u8).prop_map(silence_id), 0..2)),
         prop::option::of(prop::option::of(pause())),
         vec(destinations(), 0..2),
         vec(commands(), 0..2),
     )
         .prop_map(
-            |(
-                skew,
-                behind,
-                depends,
-                episodes,
-                intents,
-                silences,
-                silences_ended,
-                pause,
-                destinations,
-                commands,
-            )| {
+            |(skew, behind, depends, episodes, intents, groups, silences, pause, destinations, commands)| {
+                let ((groups, groups_ended), (silences, silences_ended)) = (groups, silences);
                 Notifier {
                     skew,
                     behind,
                     depends,
                     episodes,
                     intents,
+                    groups,
+                    groups_ended,
                     silences,
                     silences_ended,
                     pause,
@@ -371,5 +371,7 @@ fn delivery() -> impl Strategy<Value = Delivery> {
         (0..40_i64, ".{0,4}", prop::option::of(".{0,4}")).prop_map(|(at, last, dropped_by)| {
             Delivery::Dead { at: Timestamp(at), attempt: 1, last, dropped_by }
         }),
+        (0..40_i64, 0..9_u8)
+            .prop_map(|(at, into)| Delivery::Merged { at: Timestamp(at), into: IntentId(into.to_string()) }),
     ]
 }

@@ -13,7 +13,13 @@ pub(super) fn read_all(reader: &dyn Read) -> impl PartialEq + std::fmt::Debug + 
         EpisodeFilter { id: Some(EpisodeId("1".to_owned())), ..EpisodeFilter::default() },
         EpisodeFilter { open: false, id: Some(EpisodeId("2".to_owned())), ..EpisodeFilter::default() },
     ];
-    let phases = [None, Some(IntentPhase::Open), Some(IntentPhase::Delivered), Some(IntentPhase::Dead)];
+    let phases = [
+        None,
+        Some(IntentPhase::Open),
+        Some(IntentPhase::Delivered),
+        Some(IntentPhase::Dead),
+        Some(IntentPhase::Merged),
+    ];
     let intents = |phase| {
         let whole = IntentFilter { phase, ..IntentFilter::default() };
         let part = IntentFilter { rule: Some(name.clone()), rows_max: 2, ..whole.clone() };
