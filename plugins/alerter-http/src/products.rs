@@ -14,6 +14,7 @@ const PRODUCTS: &[(&str, &str)] = products! {
     "slack"
     "slack-bot"
     "teams"
+    "telegram"
     "twilio"
     "webhook"
 };
