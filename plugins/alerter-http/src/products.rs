@@ -9,6 +9,7 @@ macro_rules! products {
 /// Every product: a name in this list and a folder of that name.
 const PRODUCTS: &[(&str, &str)] = products! {
     "discord"
+    "google-chat"
     "opsgenie"
     "pagerduty"
     "slack"
@@ -56,7 +57,7 @@ mod tests {
     #[test]
     fn an_unknown_product_is_told_with_those_there_are() {
         let told = find("slak").err().unwrap();
-        assert!(told.starts_with("unknown product `slak`: use one of `discord`, `opsgenie`, "), "{told}");
+        assert!(told.starts_with("unknown product `slak`: use one of `discord`, `google-chat`, "), "{told}");
         assert!(told.ends_with(", `twilio`, `webhook`"), "{told}");
     }
 }
