@@ -10,6 +10,7 @@ macro_rules! products {
 const PRODUCTS: &[(&str, &str)] = products! {
     "discord"
     "google-chat"
+    "jira"
     "mattermost"
     "opsgenie"
     "pagerduty"
