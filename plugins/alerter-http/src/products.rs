@@ -8,6 +8,7 @@ macro_rules! products {
 
 /// Every product: a name in this list and a folder of that name.
 const PRODUCTS: &[(&str, &str)] = products! {
+    "alertmanager"
     "discord"
     "google-chat"
     "jira"
@@ -59,7 +60,7 @@ mod tests {
     #[test]
     fn an_unknown_product_is_told_with_those_there_are() {
         let told = find("slak").err().unwrap();
-        assert!(told.starts_with("unknown product `slak`: use one of `discord`, `google-chat`, "), "{told}");
+        assert!(told.starts_with("unknown product `slak`: use one of `alertmanager`, `discord`, "), "{told}");
         assert!(told.ends_with(", `twilio`, `webhook`"), "{told}");
     }
 }
