@@ -15,6 +15,7 @@ const PRODUCTS: &[(&str, &str)] = products! {
     "mattermost"
     "opsgenie"
     "pagerduty"
+    "servicenow"
     "slack"
     "slack-bot"
     "teams"
