@@ -18,6 +18,7 @@ const PRODUCTS: &[(&str, &str)] = products! {
     "servicenow"
     "slack"
     "slack-bot"
+    "splunk-on-call"
     "teams"
     "telegram"
     "twilio"
