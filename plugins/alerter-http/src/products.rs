@@ -12,6 +12,7 @@ const PRODUCTS: &[(&str, &str)] = products! {
     "discord"
     "google-chat"
     "jira"
+    "matrix"
     "mattermost"
     "opsgenie"
     "pagerduty"
