@@ -12,6 +12,7 @@ const PRODUCTS: &[(&str, &str)] = products! {
     "discord"
     "google-chat"
     "gotify"
+    "hipchat"
     "jira"
     "matrix"
     "mattermost"
@@ -19,6 +20,7 @@ const PRODUCTS: &[(&str, &str)] = products! {
     "opsgenie"
     "pagerduty"
     "pushover"
+    "rocket-chat"
     "servicenow"
     "slack"
     "slack-bot"
@@ -27,6 +29,7 @@ const PRODUCTS: &[(&str, &str)] = products! {
     "telegram"
     "twilio"
     "webhook"
+    "zulip"
 };
 
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
@@ -67,6 +70,6 @@ mod tests {
     fn an_unknown_product_is_told_with_those_there_are() {
         let told = find("slak").err().unwrap();
         assert!(told.starts_with("unknown product `slak`: use one of `alertmanager`, `discord`, "), "{told}");
-        assert!(told.ends_with(", `twilio`, `webhook`"), "{told}");
+        assert!(told.ends_with(", `webhook`, `zulip`"), "{told}");
     }
 }
