@@ -10,6 +10,7 @@ macro_rules! products {
 const PRODUCTS: &[(&str, &str)] = products! {
     "alertmanager"
     "discord"
+    "gelf"
     "google-chat"
     "gotify"
     "hipchat"
@@ -25,8 +26,10 @@ const PRODUCTS: &[(&str, &str)] = products! {
     "slack"
     "slack-bot"
     "splunk-on-call"
+    "statuspage"
     "teams"
     "telegram"
+    "thehive"
     "twilio"
     "webhook"
     "zulip"
