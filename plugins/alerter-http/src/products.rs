@@ -15,6 +15,7 @@ const PRODUCTS: &[(&str, &str)] = products! {
     "gotify"
     "hipchat"
     "jira"
+    "line"
     "matrix"
     "mattermost"
     "ntfy"
