@@ -6,7 +6,7 @@ use watchbell_sdk::{Cause, Intent, Receipt, Severity};
 use watchbell_sdk_fields as fields;
 
 use crate::calendar;
-use crate::escape::broken;
+use crate::escape::{broken, broken_html};
 
 /// The names that a template may use.
 pub(crate) const NAMES: &[&str] = &[
@@ -59,6 +59,7 @@ pub(crate) struct Context {
 pub(crate) struct Texts<'a> {
     /// They are in the product's markup; otherwise they are values like others.
     pub(crate) is_escaped: bool,
+    pub(crate) is_html: bool,
     /// Words to break in them.
     pub(crate) broken: &'a [String],
 }
@@ -72,6 +73,7 @@ impl Context {
         let details: Json = serde_json::from_str(&intent.details).unwrap_or_else(|_| json!({}));
         let documents = details.get("documents").filter(|documents| documents.is_array());
         let document = documents.and_then(|documents| documents.get(0));
+        let broken: fn(&str, &[String]) -> String = if texts.is_html { broken_html } else { broken };
         let title = broken(&intent.title, texts.broken);
         let all = json!({
             "id": intent.id,
@@ -137,7 +139,7 @@ impl Context {
             attempt: 1,
             maybe_repeated: false,
         };
-        Self::of(&intent, &json!({}), &Texts { is_escaped: true, broken: &[] })
+        Self::of(&intent, &json!({}), &Texts { is_escaped: true, is_html: false, broken: &[] })
     }
 
     pub(crate) fn with_item(&self, item: Json) -> Self {

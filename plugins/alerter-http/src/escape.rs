@@ -55,6 +55,20 @@ pub(crate) fn broken<T: AsRef<str>>(text: &str, words: &[T]) -> String {
     out
 }
 
+/// The same in HTML, whose tags stay as they are: an address in one is not read by anybody.
+pub(crate) fn broken_html<T: AsRef<str>>(html: &str, words: &[T]) -> String {
+    let mut out = String::with_capacity(html.len());
+    let mut rest = html;
+    while let Some((text, tag)) =
+        rest.find('<').and_then(|open| Some((open, open + rest[open..].find('>')? + 1)))
+    {
+        out.push_str(&broken(&rest[..text], words));
+        out.push_str(&rest[text..tag]);
+        rest = &rest[tag..];
+    }
+    out + &broken(rest, words)
+}
+
 fn html(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -185,6 +199,14 @@ mod tests {
         assert_eq!(broken("<@Everyone>", ROOMS), "<@\u{200B}Everyone>");
         assert_eq!(broken("@\u{200B}ann", &words), "@\u{200B}ann");
         assert_eq!(broken("nothing", &[] as &[&str]), "nothing");
+    }
+
+    #[test]
+    fn an_address_in_a_tag_stays_whole() {
+        assert_eq!(
+            broken_html("@a <a href=\"https://x.example/@b\">@c</a> &lt;@d&gt;", &["@"]),
+            "@\u{200B}a <a href=\"https://x.example/@b\">@\u{200B}c</a> &lt;@\u{200B}d&gt;"
+        );
     }
 
     #[test]

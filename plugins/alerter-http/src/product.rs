@@ -101,6 +101,7 @@ impl ProductSpec {
         let is_broken = matches!(self.text.format, Format::Plain | Format::Html);
         Texts {
             is_escaped: has_own_markup || self.escape == Escape::None,
+            is_html: self.text.format == Format::Html,
             broken: if is_broken { &self.broken } else { &[] },
         }
     }
