@@ -10,13 +10,43 @@ use crate::calendar;
 pub(crate) struct Answer {
     /// Codes (`429`) and classes (`"5xx"`).
     status: Vec<Statuses>,
-    /// A condition that a JSON body must also meet.
+    /// A condition that the body must also meet.
     body: Option<BodyTest>,
     is: Is,
     /// Where the body has the receiver's id of the message.
     reference: Option<Reference>,
-    /// Where the body has the seconds to wait, used without a `Retry-After` header.
-    after: Option<String>,
+    /// Where the answer has the time to wait, used without a `Retry-After` header.
+    after: Option<After>,
+}
+
+/// A pointer to seconds in a JSON body, or anything else that receivers have.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+enum After {
+    At(String),
+    In {
+        #[serde(flatten)]
+        place: Place,
+        #[serde(default)]
+        unit: Unit,
+    },
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Place {
+    Pointer(String),
+    Header(String),
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Unit {
+    #[default]
+    Seconds,
+    Milliseconds,
+    /// An instant, in seconds since 1970.
+    Epoch,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -37,7 +67,8 @@ enum Reference {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct BodyTest {
-    pointer: String,
+    /// A place in a JSON body; without one, the whole body as text.
+    pointer: Option<String>,
     #[serde(flatten)]
     value: ValueTest,
 }
@@ -47,6 +78,8 @@ struct BodyTest {
 enum ValueTest {
     Equals(Json),
     OneOf(Vec<Json>),
+    /// A part of a text.
+    Contains(String),
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -78,17 +111,51 @@ impl Answer {
         self.body.is_none() && self.status.iter().any(|statuses| statuses.hold(status))
     }
 
-    fn fits(&self, status: u16, body: Option<&Json>) -> bool {
+    fn fits(&self, response: &Response, body: Option<&Json>) -> bool {
         let body_fits = match &self.body {
             None => true,
-            Some(test) => {
-                body.and_then(|body| body.pointer(&test.pointer)).is_some_and(|value| match &test.value {
-                    ValueTest::Equals(expected) => value == expected,
-                    ValueTest::OneOf(expected) => expected.contains(value),
-                })
+            Some(BodyTest { pointer: None, value }) => {
+                value.holds(&Json::String(response.text().into_owned()))
+            }
+            Some(BodyTest { pointer: Some(pointer), value }) => {
+                body.and_then(|body| body.pointer(pointer)).is_some_and(|found| value.holds(found))
             }
         };
-        body_fits && self.status.iter().any(|statuses| statuses.hold(status))
+        body_fits && self.status.iter().any(|statuses| statuses.hold(response.status))
+    }
+}
+
+impl ValueTest {
+    fn holds(&self, found: &Json) -> bool {
+        match self {
+            Self::Equals(expected) => found == expected,
+            Self::OneOf(expected) => expected.contains(found),
+            Self::Contains(part) => found.as_str().is_some_and(|found| found.contains(part)),
+        }
+    }
+}
+
+impl After {
+    /// Milliseconds.
+    fn of(&self, response: &Response, body: Option<&Json>) -> Option<u64> {
+        let number = |json: &Json| json.as_f64().or_else(|| json.as_str()?.trim().parse().ok());
+        let at = |pointer: &str| number(body?.pointer(pointer)?);
+        let (found, unit) = match self {
+            Self::At(pointer) => (at(pointer)?, Unit::Seconds),
+            Self::In { place: Place::Pointer(pointer), unit } => (at(pointer)?, *unit),
+            Self::In { place: Place::Header(name), unit } => {
+                (response.header(name)?.trim().parse().ok()?, *unit)
+            }
+        };
+        match unit {
+            Unit::Seconds => millis(found),
+            Unit::Milliseconds => millis(found / 1_000.0),
+            // Read against the receiver's own clock.
+            Unit::Epoch => {
+                let now = calendar::http_date(response.header("date")?)?;
+                millis((found - now as f64 / 1_000.0).max(0.0))
+            }
+        }
     }
 }
 
@@ -110,15 +177,15 @@ impl Reference {
 /// What an answer means, by the first line that matches it.
 pub(crate) fn read(answers: &[Answer], response: &Response) -> Meaning {
     let body: Option<Json> = serde_json::from_slice(&response.body).ok();
-    let at = |pointer: &Option<String>| body.as_ref()?.pointer(pointer.as_deref()?);
-    match answers.iter().find(|answer| answer.fits(response.status, body.as_ref())) {
+    match answers.iter().find(|answer| answer.fits(response, body.as_ref())) {
         Some(answer) => match answer.is {
             Is::Delivered => Meaning::Delivered {
                 reference: answer.reference.as_ref().and_then(|reference| reference.of(body.as_ref()?)),
             },
             Is::Refused => Meaning::Refused,
             Is::Unavailable => Meaning::Unavailable {
-                retry_after: retry_after(response).or_else(|| at(&answer.after)?.as_f64().and_then(millis)),
+                retry_after: retry_after(response)
+                    .or_else(|| answer.after.as_ref()?.of(response, body.as_ref())),
             },
         },
         None => Meaning::Refused,
@@ -203,6 +270,38 @@ mod tests {
         assert_eq!(retry_after(&response(&[("retry-after", now), ("date", then)])), Some(0));
         assert_eq!(retry_after(&response(&[("retry-after", then)])), None);
         assert_eq!(retry_after(&response(&[])), None);
+    }
+
+    #[test]
+    fn the_time_to_wait_is_where_the_product_says() {
+        let after = |json: &str| serde_json::from_str::<After>(json).unwrap();
+        let of = |json: &str, headers: &[(&str, &str)], body: &Json| {
+            after(json).of(&response(headers), Some(body))
+        };
+        let body = serde_json::json!({ "a": 1.5, "b": "2" });
+        assert_eq!(of("\"/a\"", &[], &body), Some(1_500));
+        assert_eq!(of("{\"pointer\": \"/b\"}", &[], &body), Some(2_000));
+        assert_eq!(of("{\"pointer\": \"/a\", \"unit\": \"milliseconds\"}", &[], &body), Some(2));
+        let reset = "{\"header\": \"x-reset\", \"unit\": \"epoch\"}";
+        let date = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(of(reset, &[("x-reset", "784111800"), date], &body), Some(23_000));
+        assert_eq!(of(reset, &[("x-reset", "1"), date], &body), Some(0));
+        assert_eq!(of(reset, &[("x-reset", "784111800")], &body), None);
+        assert_eq!(of(reset, &[("x-reset", "soon"), date], &body), None);
+    }
+
+    #[test]
+    fn a_body_without_json_can_be_told_by_a_part_of_it() {
+        let answers: Vec<Answer> = serde_json::from_str(
+            r#"[{"status": [429], "body": {"contains": "daily"}, "is": "refused"},
+                {"status": [429], "body": {"pointer": "/error", "contains": "slow"}, "is": "delivered"},
+                {"status": ["4xx"], "is": "unavailable"}]"#,
+        )
+        .unwrap();
+        let meaning = |body: &str| read(&answers, &Response { body: body.into(), ..response(&[]) });
+        assert_eq!(meaning("the daily quota"), Meaning::Refused);
+        assert_eq!(meaning(r#"{"error": "so slow"}"#), Meaning::Delivered { reference: None });
+        assert_eq!(meaning("other"), Meaning::Unavailable { retry_after: None });
     }
 
     #[test]

@@ -6,6 +6,7 @@ use watchbell_sdk::{Cause, Intent, Receipt, Severity};
 use watchbell_sdk_fields as fields;
 
 use crate::calendar;
+use crate::escape::{broken, broken_html};
 
 /// The names that a template may use.
 pub(crate) const NAMES: &[&str] = &[
@@ -35,6 +36,7 @@ pub(crate) const NAMES: &[&str] = &[
     "link",
     "acknowledge_link",
     "previous",
+    "reference",
     "attempt",
     "maybe_repeated",
     "params",
@@ -49,10 +51,21 @@ pub(crate) struct Context {
     members: Map<String, Json>,
     /// The members once more, as minijinja takes them.
     value: Value,
+    is_escaped: bool,
+}
+
+/// What the host has made of a message's title and body.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Texts<'a> {
+    /// They are in the product's markup; otherwise they are values like others.
+    pub(crate) is_escaped: bool,
+    pub(crate) is_html: bool,
+    /// Words to break in them.
+    pub(crate) broken: &'a [String],
 }
 
 impl Context {
-    pub(crate) fn of(intent: &Intent, params: &Json) -> Self {
+    pub(crate) fn of(intent: &Intent, params: &Json, texts: &Texts<'_>) -> Self {
         let labels: Vec<Json> =
             intent.labels.iter().map(|label| json!({ "name": label.name, "value": label.value })).collect();
         let label: Map<String, Json> =
@@ -60,6 +73,8 @@ impl Context {
         let details: Json = serde_json::from_str(&intent.details).unwrap_or_else(|_| json!({}));
         let documents = details.get("documents").filter(|documents| documents.is_array());
         let document = documents.and_then(|documents| documents.get(0));
+        let broken: fn(&str, &[String]) -> String = if texts.is_html { broken_html } else { broken };
+        let title = broken(&intent.title, texts.broken);
         let all = json!({
             "id": intent.id,
             "episode": intent.episode,
@@ -77,9 +92,9 @@ impl Context {
             "since_ms": intent.since,
             "value": intent.value.map(number),
             "threshold": intent.threshold.map(number),
-            "title": intent.title,
-            "headline": format!("{}{}", lead(intent.cause), intent.title),
-            "body": intent.body,
+            "title": title,
+            "headline": format!("{}{title}", lead(intent.cause)),
+            "body": broken(&intent.body, texts.broken),
             "summary": intent.summary,
             "details": details,
             "document": document,
@@ -87,13 +102,14 @@ impl Context {
             "link": intent.link,
             "acknowledge_link": intent.acknowledge_link,
             "previous": intent.previous.as_ref().and_then(|receipt| receipt.reference.as_ref()),
+            "reference": null,
             "attempt": intent.attempt,
             "maybe_repeated": intent.maybe_repeated,
             "params": params,
         });
         match all {
-            Json::Object(members) => Self::new(members),
-            _ => Self::new(Map::new()),
+            Json::Object(members) => Self::new(members, texts.is_escaped),
+            _ => Self::new(Map::new(), texts.is_escaped),
         }
     }
 
@@ -123,31 +139,41 @@ impl Context {
             attempt: 1,
             maybe_repeated: false,
         };
-        Self::of(&intent, &json!({}))
+        Self::of(&intent, &json!({}), &Texts { is_escaped: true, is_html: false, broken: &[] })
     }
 
     pub(crate) fn with_item(&self, item: Json) -> Self {
+        self.with(ITEM, item)
+    }
+
+    /// With what the receiver called the message in its answer to an earlier request of the same delivery.
+    pub(crate) fn with_reference(&self, reference: &str) -> Self {
+        self.with("reference", json!(reference))
+    }
+
+    fn with(&self, name: &str, value: Json) -> Self {
         let mut members = self.members.clone();
-        members.insert(ITEM.to_owned(), item);
-        Self::new(members)
+        members.insert(name.to_owned(), value);
+        Self::new(members, self.is_escaped)
     }
 
     pub(crate) fn value(&self) -> Value {
         self.value.clone()
     }
 
-    fn new(members: Map<String, Json>) -> Self {
+    fn new(members: Map<String, Json>, is_escaped: bool) -> Self {
         let as_value = |(name, member): (&String, &Json)| {
-            let is_rendered = RENDERED.contains(&name.as_str());
+            let is_rendered = name == PARAMS || is_escaped && TEXTS.contains(&name.as_str());
             (name.clone(), if is_rendered { rendered(member) } else { fields::value(member, &str::to_owned) })
         };
         let value = members.iter().map(as_value).collect::<BTreeMap<String, Value>>();
-        Self { value: value.into(), members }
+        Self { value: value.into(), members, is_escaped }
     }
 }
 
-/// Values that are not data: texts in the product's format, and what the destination's author wrote.
-const RENDERED: &[&str] = &["title", "headline", "body", "params"];
+/// Values that are not data: what the destination's author wrote, and texts in the product's format.
+const PARAMS: &str = "params";
+const TEXTS: &[&str] = &["title", "headline", "body"];
 
 /// A value whose texts need no escaping.
 fn rendered(json: &Json) -> Value {

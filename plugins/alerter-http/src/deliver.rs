@@ -23,14 +23,15 @@ pub(crate) fn deliver(
     params: &Json,
     context: &Context,
 ) -> Result<Receipt, AlertRefusal> {
-    let mut reference = None;
+    let mut reference: Option<String> = None;
     let mut refused: Vec<Refused> = Vec::new();
     for (place, template) in spec.requests.iter().enumerate() {
         let answers = spec.answers(template, params).map_err(AlertRefusal::refused)?;
         let failed = |(path, message): Failure| {
             AlertRefusal::refused(format!("the template at `{path}` of `{product}` failed: {message}"))
         };
-        let contexts = contexts(template, context).map_err(failed)?;
+        let known = reference.as_deref().map(|reference| context.with_reference(reference));
+        let contexts = contexts(template, known.as_ref().unwrap_or(context)).map_err(failed)?;
         let all = contexts.len();
         if place + all > REQUESTS_MAX {
             let most = REQUESTS_MAX - place;

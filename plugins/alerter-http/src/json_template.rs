@@ -6,11 +6,15 @@ use crate::context::Context;
 use crate::template::Templates;
 
 /// A JSON tree whose strings are templates. They are rendered inside the parsed tree, so no value can change its
-/// structure. Four kinds of objects are operators:
+/// structure. These objects are operators:
 ///
 /// - `{"$if": EXPRESSION, "$then": TREE, "$else": TREE}`: one of the two trees, or nothing.
-/// - `{"$each": EXPRESSION, "$item": TREE}`: the tree once per item, which is called `item`.
-/// - `{"$template": POINTER, "$else": TREE}`: the parameter at that pointer, itself a tree. In product data only.
+/// - `{"$each": EXPRESSION, "$item": TREE}`: a list of the tree once per item, which is called `item`.
+/// - `{"$each": EXPRESSION, "$key": TEMPLATE, "$item": TREE}`: an object with a member per item. Of two with one key,
+///   the later one stays.
+/// - `{"$merge": [TREE, …]}`: one object of the members of several, of which later ones win.
+/// - `{"$template": POINTER, "$else": TREE}`: the parameter at that pointer, itself a tree. In product data only. With
+///   `"$text": true`, all that its templates come to is text, also where it could be a number.
 /// - `{"$part": NAME}`: a tree of the product's `parts`. In product data only.
 ///
 /// A member or an item that renders to nothing is omitted.
@@ -35,6 +39,8 @@ pub(crate) struct Scope<'a> {
     /// What `$part` names.
     pub(crate) parts: &'a Map<String, Json>,
     pub(crate) context: &'a Context,
+    /// Whether numbers and the like are written as text.
+    pub(crate) is_text: bool,
 }
 
 /// A JSON pointer into the template, and what is wrong there.
@@ -48,10 +54,13 @@ const THEN: &str = "$then";
 const ELSE: &str = "$else";
 const EACH: &str = "$each";
 const ITEM: &str = "$item";
+const KEY: &str = "$key";
+const MERGE: &str = "$merge";
 
 impl<'a> JsonTemplate<'a> {
     pub(crate) const TEMPLATE: &'static str = "$template";
     pub(crate) const PART: &'static str = "$part";
+    const TEXT: &'static str = "$text";
 
     pub(crate) fn from_product(tree: &'a Json) -> Self {
         Self { tree, origin: Origin::Product }
@@ -67,9 +76,12 @@ impl<'a> JsonTemplate<'a> {
     }
 
     fn render_at(self, scope: Scope<'_>, at: &mut String) -> Result<Option<Json>, Failure> {
-        let Scope { templates, params, parts, context } = scope;
+        let Scope { templates, params, parts, context, is_text } = scope;
         match self.tree {
-            Json::String(source) => templates.value(source, context).map_err(|message| (at.clone(), message)),
+            Json::String(source) => {
+                let value = templates.value(source, context).map_err(|message| (at.clone(), message))?;
+                Ok(if is_text { value.and_then(as_text) } else { value })
+            }
             Json::Array(items) => {
                 let mut rendered = Vec::with_capacity(items.len());
                 for (number, item) in items.iter().enumerate() {
@@ -94,10 +106,15 @@ impl<'a> JsonTemplate<'a> {
                     self.branch(members, branch, scope, at)
                 }
                 Some(EACH) => self.each(members, scope, at).map(Some),
+                Some(MERGE) => self.merged(members, scope, at).map(Some),
                 Some(Self::TEMPLATE) if self.origin == Origin::Product => {
                     let pointer = text(members, Self::TEMPLATE);
                     match params.pointer(pointer) {
-                        Some(own) => JsonTemplate::from_params(own).render_at(scope, &mut pointer.to_owned()),
+                        Some(own) => {
+                            let is_text = is_text || members.contains_key(Self::TEXT);
+                            let scope = Scope { is_text, ..scope };
+                            JsonTemplate::from_params(own).render_at(scope, &mut pointer.to_owned())
+                        }
                         None => self.branch(members, ELSE, scope, at),
                     }
                 }
@@ -152,11 +169,36 @@ impl<'a> JsonTemplate<'a> {
             Some(_) => return Err((format!("{at}/{EACH}"), "not a list".to_owned())),
         };
         let mut rendered = Vec::new();
+        let mut named = Map::new();
         for item in items.into_iter().take(ITEMS_MAX) {
             let context = scope.context.with_item(item);
-            rendered.extend(self.branch(members, ITEM, Scope { context: &context, ..scope }, at)?);
+            let scope = Scope { context: &context, ..scope };
+            let Some(tree) = self.branch(members, ITEM, scope, at)? else { continue };
+            if !members.contains_key(KEY) {
+                rendered.push(tree);
+            } else if let Some(Json::String(key)) = self.branch(members, KEY, scope, at)? {
+                named.insert(key, tree);
+            }
         }
-        Ok(Json::Array(rendered))
+        Ok(if members.contains_key(KEY) { Json::Object(named) } else { Json::Array(rendered) })
+    }
+
+    fn merged(
+        self,
+        members: &'a Map<String, Json>,
+        scope: Scope<'_>,
+        at: &mut String,
+    ) -> Result<Json, Failure> {
+        let mut merged = Map::new();
+        if let Some(Json::Array(trees)) = self.branch(members, MERGE, scope, at)? {
+            for tree in trees {
+                match tree {
+                    Json::Object(members) => merged.extend(members),
+                    _ => return Err((format!("{at}/{MERGE}"), "not a list of objects".to_owned())),
+                }
+            }
+        }
+        Ok(Json::Object(merged))
     }
 
     /// Adds every fault of the tree, which is at `at`.
@@ -191,8 +233,11 @@ impl<'a> JsonTemplate<'a> {
                 let operator = operator(members);
                 let belonging: &[&str] = match operator {
                     Some(IF) => &[IF, THEN, ELSE],
-                    Some(EACH) => &[EACH, ITEM],
-                    Some(Self::TEMPLATE) if self.origin == Origin::Product => &[Self::TEMPLATE, ELSE],
+                    Some(EACH) => &[EACH, KEY, ITEM],
+                    Some(MERGE) => &[MERGE],
+                    Some(Self::TEMPLATE) if self.origin == Origin::Product => {
+                        &[Self::TEMPLATE, Self::TEXT, ELSE]
+                    }
                     Some(Self::PART) if self.origin == Origin::Product => &[Self::PART],
                     Some(other) => {
                         faults.insert((at.clone(), unknown_operator(other)));
@@ -207,9 +252,13 @@ impl<'a> JsonTemplate<'a> {
                         faults.insert((at.clone(), message));
                         continue;
                     }
-                    let within_each = within_each || name == ITEM && operator == Some(EACH);
+                    let within_each =
+                        within_each || [ITEM, KEY].contains(&name.as_str()) && operator == Some(EACH);
                     deeper(at, name, |at| match operator {
-                        Some(it) if it == name => match member.as_str() {
+                        Some(MERGE) if !member.is_array() => {
+                            faults.insert((at.clone(), "not a list".to_owned()));
+                        }
+                        Some(it) if it == name && it != MERGE => match member.as_str() {
                             Some(_) if it == Self::TEMPLATE || it == Self::PART => {}
                             Some(source) => templates.check_expression(source, within_each, &mut |message| {
                                 faults.insert((at.clone(), message));
@@ -239,16 +288,25 @@ impl<'a> JsonTemplate<'a> {
 fn operator(members: &Map<String, Json>) -> Option<&str> {
     let first =
         |names: &[&str]| members.keys().find(|name| names.contains(&name.as_str())).map(String::as_str);
-    first(&[IF, EACH, JsonTemplate::TEMPLATE, JsonTemplate::PART])
+    first(&[IF, EACH, MERGE, JsonTemplate::TEMPLATE, JsonTemplate::PART])
         .or_else(|| members.keys().find(|name| name.starts_with('$')).map(String::as_str))
 }
 
 fn unknown_operator(name: &str) -> String {
-    format!("unknown operator `{name}`: use `{IF}` or `{EACH}`")
+    format!("unknown operator `{name}`: use `{IF}`, `{EACH}` or `{MERGE}`")
 }
 
 fn text<'a>(members: &'a Map<String, Json>, name: &str) -> &'a str {
     members.get(name).and_then(Json::as_str).unwrap_or_default()
+}
+
+/// A value where only text is possible; `None`: there is none.
+fn as_text(value: Json) -> Option<Json> {
+    match value {
+        Json::Null => None,
+        Json::String(_) => Some(value),
+        other => Some(Json::String(other.to_string())),
+    }
 }
 
 /// Calls `what` with `at` extended by `step`.

@@ -6,6 +6,8 @@ mod context; // the names that templates may use
 mod calendar; // instants as people and HTTP write them
 mod bounded; // values of at most so many bytes
 mod sms; // text messages of at most so many segments
+mod escape; // values as data in each markup
+mod plain; // texts without their markup
 mod template; // one template string: minijinja, typed
 mod json_template; // a JSON tree of templates, whose structure no value can change
 mod request; // builds a request
@@ -55,6 +57,6 @@ impl Alerter for AlerterHttp {
         let spec = products::find(product).map_err(AlertRefusal::refused)?;
         let params: Json = serde_json::from_str(params)
             .map_err(|error| AlertRefusal::refused(format!("the parameters are not JSON: {error}")))?;
-        deliver::deliver(product, &spec, &params, &Context::of(&intent, &params))
+        deliver::deliver(product, &spec, &params, &Context::of(&intent, &params, &spec.texts()))
     }
 }

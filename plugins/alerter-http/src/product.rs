@@ -5,8 +5,9 @@ use serde_json::{Map, Value as Json};
 use watchbell_sdk::{Product, TextFormat};
 
 use crate::answer::Answer;
+use crate::context::Texts;
+use crate::escape::Escape;
 use crate::json_template::JsonTemplate;
-#[cfg(test)]
 use crate::template::Templates;
 
 /// `product.json`: the definition of a product.
@@ -16,6 +17,13 @@ pub(crate) struct ProductSpec {
     /// One sentence for people.
     summary: String,
     text: Text,
+    /// For which markup values are escaped. By default none, and mrkdwn where the text is mrkdwn.
+    #[serde(default)]
+    escape: Escape,
+    /// Words that would notify somebody or begin markup, and that no escape reaches: a zero-width space breaks them, in
+    /// values, and in texts that are plain or HTML.
+    #[serde(default, rename = "break")]
+    broken: Vec<String>,
     /// JSON Schema of a destination's `params`.
     params: Json,
     /// Sent one after the other, each if its `when` holds.
@@ -79,8 +87,23 @@ pub(crate) struct RequestTemplate {
 }
 
 impl ProductSpec {
-    pub(crate) fn is_mrkdwn(&self) -> bool {
-        self.text.format == Format::Mrkdwn
+    pub(crate) fn templates_of_values(&self) -> Templates {
+        let format = self.text.format.escape();
+        let escape =
+            if self.escape == Escape::None && format == Escape::Mrkdwn { format } else { self.escape };
+        Templates::escaping(escape, &self.broken, format)
+    }
+
+    /// What the host has made of the message's texts.
+    pub(crate) fn texts(&self) -> Texts<'_> {
+        let has_own_markup = self.text.format != Format::Plain;
+        // In Markdown and mrkdwn the host breaks what mentions a room, and knows a value from the author's own words.
+        let is_broken = matches!(self.text.format, Format::Plain | Format::Html);
+        Texts {
+            is_escaped: has_own_markup || self.escape == Escape::None,
+            is_html: self.text.format == Format::Html,
+            broken: if is_broken { &self.broken } else { &[] },
+        }
     }
 
     pub(crate) fn product(&self, name: &str) -> Product {
@@ -168,6 +191,17 @@ impl ProductSpec {
             }
         }
         if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+}
+
+impl Format {
+    fn escape(self) -> Escape {
+        match self {
+            Self::Plain => Escape::None,
+            Self::Markdown => Escape::Markdown,
+            Self::Html => Escape::Html,
+            Self::Mrkdwn => Escape::Mrkdwn,
+        }
     }
 }
 

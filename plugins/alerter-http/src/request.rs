@@ -13,8 +13,8 @@ pub(crate) fn build(
     params: &Json,
     context: &Context,
 ) -> Result<Request, Failure> {
-    let templates = if spec.is_mrkdwn() { Templates::of_mrkdwn() } else { Templates::new() };
-    let scope = Scope { templates: &templates, params, parts: &spec.parts, context };
+    let templates = spec.templates_of_values();
+    let scope = Scope { templates: &templates, params, parts: &spec.parts, context, is_text: false };
     let render = |tree: &Json, part: &'static str| match JsonTemplate::from_product(tree).render(scope) {
         Ok(None | Some(Json::Null)) => Ok(None),
         Err((at, message)) if at.is_empty() => Err((format!("/{part}"), message)),

@@ -3,13 +3,33 @@ use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, filters
 use serde_json::Value as Json;
 
 use crate::bounded::bounded;
+use crate::calendar;
 use crate::context::{Context, ITEM, NAMES};
+use crate::escape::{Escape, broken};
+use crate::plain;
 
 /// Renders templates in strings.
 pub(crate) struct Templates {
     env: Environment<'static>,
-    /// Values are escaped for Slack's mrkdwn, unless they are already.
-    is_mrkdwn: bool,
+    values: Values,
+}
+
+/// What becomes of values that are data.
+#[derive(Clone, Debug, Default)]
+struct Values {
+    escape: Escape,
+    /// Words to break.
+    broken: Vec<String>,
+}
+
+impl Values {
+    fn apply(&self, text: &str) -> String {
+        self.escape.apply(&broken(text, &self.broken))
+    }
+
+    fn is_plain(&self) -> bool {
+        self.escape == Escape::None && self.broken.is_empty()
+    }
 }
 
 /// Marks an empty value in a path. No value contains it, because values are percent-encoded.
@@ -38,18 +58,37 @@ impl Templates {
         // `details.a.b` depends on the rule: what a rule does not report is empty, not an error.
         env.set_undefined_behavior(UndefinedBehavior::Chainable);
         env.add_filter("optional", optional);
-        env.add_filter("mrkdwn", mrkdwn);
+        for (name, escape) in ESCAPES {
+            env.add_filter(*name, move |value: Value| escaped_text(value, |text| escape.apply(text)));
+        }
+        env.add_filter("ascii", |text: String| plain::ascii(&text));
+        env.add_filter("hex", hex);
+        env.add_filter("href", |text: String| Value::from_safe_string(plain::href(&text)));
+        env.add_filter("identifier", |text: String| plain::identifier(&text));
+        env.add_filter("instant", |millis: i64| calendar::iso(millis));
+        env.add_filter("line", |text: String| plain::line(&text));
+        env.add_filter("plain", |text: String| text);
+        env.add_filter("uuid", |text: String| plain::uuid(&text));
         env.add_filter("cut", cut);
         env.add_filter("raw", raw);
         env.add_filter("within", within);
         env.add_filter("sms", sms);
-        Self { env, is_mrkdwn: false }
+        Self { env, values: Values::default() }
     }
 
-    /// As `new`, for a product whose texts are mrkdwn: values are data and mention nobody.
-    pub(crate) fn of_mrkdwn() -> Self {
-        let mut templates = Self { is_mrkdwn: true, ..Self::new() };
-        templates.env.set_formatter(|out, _, value| Ok(out.write_str(&mrkdwn(value.clone()).to_string())?));
+    /// As `new`, for a product that reads markup: values are data, not markup, and mention nobody. `format`: that of
+    /// title and body.
+    pub(crate) fn escaping(escape: Escape, broken: &[String], format: Escape) -> Self {
+        let mut templates = Self::new();
+        templates.env.add_filter("plain", move |text: String| plain::plain(&text, format));
+        let values = Values { escape, broken: broken.to_owned() };
+        if !values.is_plain() {
+            templates.values = values.clone();
+            templates.env.set_formatter(move |out, _, value| {
+                let text = escaped_text(value.clone(), |text| values.apply(text));
+                Ok(out.write_str(&text.to_string())?)
+            });
+        }
         templates
     }
 
@@ -77,14 +116,35 @@ impl Templates {
         {
             let value = expression.eval(context.value()).map_err(told)?;
             let typed = json(&value)?;
-            let is_plain = self.is_mrkdwn && !value.is_safe();
-            return Ok(if is_plain { typed.map(|typed| escaped(typed, &value)) } else { typed });
+            let is_data = !self.values.is_plain() && !value.is_safe();
+            return Ok(if is_data { typed.map(|typed| self.escaped(typed, &value)) } else { typed });
         }
         self.text(source, context).map(|text| Some(Json::String(text)))
     }
 
     pub(crate) fn text(&self, source: &str, context: &Context) -> Result<String, String> {
         self.env.render_str(source, context.value()).map_err(told)
+    }
+
+    /// The texts in a value of any shape, as the product's markup has them.
+    fn escaped(&self, json: Json, value: &Value) -> Json {
+        let inner = |name: &Value| value.get_item(name).unwrap_or_default();
+        match json {
+            Json::String(text) if !value.is_safe() => Json::String(self.values.apply(&text)),
+            Json::Array(items) => items
+                .into_iter()
+                .enumerate()
+                .map(|(n, item)| self.escaped(item, &inner(&Value::from(n))))
+                .collect(),
+            Json::Object(members) => {
+                let member = |(name, member): (String, Json)| {
+                    let value = inner(&Value::from(name.as_str()));
+                    (self.values.apply(&name), self.escaped(member, &value))
+                };
+                Json::Object(members.into_iter().map(member).collect())
+            }
+            plain => plain,
+        }
     }
 
     /// Evaluates a bare expression.
@@ -185,36 +245,20 @@ fn default(state: &State<'_, '_>, value: &Value, others: Rest<Value>) -> Result<
     filters::default(state, value, others)
 }
 
-/// Text escaped for Slack, unless it is mrkdwn already.
-fn mrkdwn(value: Value) -> Value {
+/// Filters for those who write markup themselves, by name.
+const ESCAPES: &[(&str, Escape)] = &[
+    ("html", Escape::Html),
+    ("markdown", Escape::Markdown),
+    ("mrkdwn", Escape::Mrkdwn),
+    ("wiki", Escape::Wiki),
+];
+
+/// The text of a value, escaped unless it is markup already.
+fn escaped_text(value: Value, escape: impl Fn(&str) -> String) -> Value {
     if value.is_undefined() || value.is_none() {
         return Value::from_safe_string(String::new());
     }
-    if value.is_safe() { value } else { Value::from_safe_string(entities(&value.to_string())) }
-}
-
-/// Source: Slack, "Formatting text for app surfaces", escaping.
-fn entities(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
-}
-
-/// The texts in a value of any shape, as `mrkdwn` makes them.
-fn escaped(json: Json, value: &Value) -> Json {
-    let inner = |name: &Value| value.get_item(name).unwrap_or_default();
-    match json {
-        Json::String(text) if !value.is_safe() => Json::String(entities(&text)),
-        Json::Array(items) => {
-            items.into_iter().enumerate().map(|(n, item)| escaped(item, &inner(&Value::from(n)))).collect()
-        }
-        Json::Object(members) => {
-            let member = |(name, member): (String, Json)| {
-                let value = inner(&Value::from(name.as_str()));
-                (entities(&name), escaped(member, &value))
-            };
-            Json::Object(members.into_iter().map(member).collect())
-        }
-        plain => plain,
-    }
+    if value.is_safe() { value } else { Value::from_safe_string(escape(&value.to_string())) }
 }
 
 /// A value that needs no escaping, as its author declares.
@@ -223,6 +267,12 @@ fn raw(value: Value) -> Value {
         Some(text) => Value::from_safe_string(text.to_owned()),
         None => value,
     }
+}
+
+/// The number that hexadecimal digits are, as in `#ecb22e`.
+fn hex(text: String) -> Result<i64, Error> {
+    i64::from_str_radix(text.trim_start_matches('#'), 16)
+        .map_err(|error| Error::new(ErrorKind::InvalidOperation, error.to_string()))
 }
 
 /// The first characters, with an ellipsis if there are more.

@@ -1,6 +1,8 @@
 //! Every file in `products/*/golden/`: a message and parameters in, the exact request and the outcome out.
 //!
 //! `BLESS=1 cargo test -p alerter-http` accepts what comes out.
+mod causes; // which cases a product must have, and the table of what it sends
+mod extremes; // the largest messages
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -24,6 +26,9 @@ fn main() -> ExitCode {
         }
     }
     assert!(!trials.is_empty());
+    trials.push(Trial::test("every_product_has_each_cause_and_both_kinds_of_failure", causes::are_complete));
+    trials.push(Trial::test("no_value_makes_a_message_too_large", extremes::are_delivered));
+    trials.push(Trial::test("the_page_says_what_is_sent", move || causes::are_on_the_page(bless)));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
@@ -92,7 +97,7 @@ fn play(product: &str, schema: &str, case: &Json) -> Json {
 
 /// A message, as the case changes it.
 fn intent(changes: &Json) -> Intent {
-    let mut message: Json = serde_json::from_str(include_str!("message.json")).unwrap();
+    let mut message: Json = serde_json::from_str(include_str!("../message.json")).unwrap();
     for (name, value) in changes.as_object().unwrap() {
         let member = message.get_mut(name).unwrap_or_else(|| panic!("a message has no `{name}`"));
         *member = value.clone();
