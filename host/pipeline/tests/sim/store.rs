@@ -195,7 +195,10 @@ impl Store {
             }
             let before = self.intents.insert(intent.id.clone(), intent.clone());
             if let Some(before) = before {
-                let ended = matches!(before.delivery, Delivery::Delivered { .. } | Delivery::Dead { .. });
+                let ended = matches!(
+                    before.delivery,
+                    Delivery::Delivered { .. } | Delivery::Dead { .. } | Delivery::Merged { .. }
+                );
                 assert!(!ended, "an intent that had ended changed: {intent:?}");
                 assert_eq!(before.created_at, intent.created_at);
                 check_recorded(&before, intent);
