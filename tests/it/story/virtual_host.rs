@@ -1,5 +1,5 @@
 //! A host in virtual time: the real coordinator and alerters, a store in memory, and a death where it is told.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration as Wall;
@@ -11,7 +11,9 @@ use watchbell_mail::{MailGrants, MailServer, MailSettings, MailTls};
 use watchbell_pipeline::action::{Action, Run};
 use watchbell_pipeline::input::{Evaluation, Input, Persisted};
 use watchbell_pipeline::maintenance::HoldsSpec;
-use watchbell_pipeline::record::{BundleRef, Command, CommandId, Commit, EpisodeId, HostId};
+use watchbell_pipeline::record::{
+    BundleRef, Command, CommandId, Commit, Delivery, EpisodeId, HostId, IntentId,
+};
 use watchbell_pipeline::spec::{
     AlertSpec, CatchUp, Comparison, DestinationName, DestinationSpec, RuleSpec, Step, Worse,
 };
@@ -71,7 +73,9 @@ struct Telling<'a> {
     steps: Steps,
     /// The step at which it dies.
     dies_at: Option<usize>,
-    died: Option<Death>,
+    died: Option<(Death, usize)>,
+    /// Messages that receivers have, as far as the store does not know.
+    in_flight: BTreeSet<IntentId>,
     /// What the store holds of commands: a person who got no answer asks again.
     opened: Option<EpisodeId>,
 }
@@ -126,8 +130,9 @@ impl VirtualHost {
         self.deaths_while_sending
     }
 
-    /// Tells the story; the host dies at the given step, and another one takes over. Returns where it died.
-    pub(crate) async fn play(&mut self, dies_at: Option<usize>) -> Option<Death> {
+    /// Tells the story; the host dies at the given step, and another one takes over. Returns where it died, and how many
+    /// messages were under way then.
+    pub(crate) async fn play(&mut self, dies_at: Option<usize>) -> Option<(Death, usize)> {
         let mut store = Memory::new();
         let coordinator = take_over(&mut store, START);
         let telling = Telling {
@@ -139,19 +144,20 @@ impl VirtualHost {
             steps: Steps::default(),
             dies_at,
             died: None,
+            in_flight: BTreeSet::new(),
             opened: None,
         };
         let (steps, died) = telling.tell().await;
         if dies_at.is_none() {
             self.steps = steps;
         }
-        self.deaths_while_sending += usize::from(died == Some(Death::Sending));
+        self.deaths_while_sending += usize::from(died.is_some_and(|(how, _)| how == Death::Sending));
         died
     }
 }
 
 impl Telling<'_> {
-    async fn tell(mut self) -> (Steps, Option<Death>) {
+    async fn tell(mut self) -> (Steps, Option<(Death, usize)>) {
         self.deploy().await;
         self.until(50).await;
         self.acknowledge().await;
@@ -213,12 +219,13 @@ impl Telling<'_> {
                 Action::Render { order, epoch, job } => {
                     Input::Rendered { order, epoch, outcome: Ok(job.render().text) }
                 }
-                Action::Deliver { id, epoch, destination, intent } => {
+                Action::Deliver { id, epoch, destination, intent, .. } => {
                     if self.dies(Death::Sending) {
                         return self.take_over().await;
                     }
                     let delivery = self.host.alerters[destination.0.as_str()].deliver(&intent).await;
                     self.steps.messages += 1;
+                    self.in_flight.insert(id.clone());
                     if self.dies(Death::Sent) {
                         return self.take_over().await;
                     }
@@ -244,6 +251,11 @@ impl Telling<'_> {
             return None;
         }
         let lost = self.store.commit(commit).expect("memory");
+        for intent in commit.notifier.iter().flat_map(|part| &part.intents) {
+            if matches!(intent.delivery, Delivery::Delivered { .. }) {
+                self.in_flight.remove(&intent.id);
+            }
+        }
         let episodes = commit.notifier.iter().flat_map(|part| &part.episodes);
         self.opened = episodes.map(|episode| episode.id.clone()).next().or(self.opened.take());
         if concerns && self.dies(Death::Written) {
@@ -256,7 +268,7 @@ impl Telling<'_> {
         let is_here = self.dies_at == Some(self.steps.all) && self.died.is_none();
         self.steps.all += 1;
         if is_here {
-            self.died = Some(how);
+            self.died = Some((how, self.in_flight.len()));
         }
         is_here
     }
@@ -342,6 +354,8 @@ fn destination(name: &str) -> DestinationSpec {
         retry_max: Duration::from_secs(60),
         deadline: Duration::from_hours(24),
         concurrency: 8,
+        limit: None,
+        fallback: None,
     }
 }
 
