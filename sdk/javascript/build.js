@@ -1,6 +1,6 @@
 // Builds dist/NAME.wasm from src/component.js; NAME and the kind of plugin are in package.json. The component contains the
 // whole JavaScript engine, about 12 MB. componentize-js needs preview2-shim without declaring it.
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { componentize } from '@bytecodealliance/componentize-js';
@@ -19,8 +19,7 @@ try {
   await chmod(wizerBin, 0o755);
   const { component } = await componentize({
     sourcePath: 'src/component.js',
-    witPath: 'wit/watchbell.wit',
-    worldName: `${watchbell.kind}-component`,
+    ...(await world(watchbell.kind)),
     // A plugin imports nothing of WASI: the host rejects a module that needs a clock, randomness or sockets.
     disableFeatures: ['random', 'stdio', 'clocks', 'http', 'fetch-event'],
     wizerBin,
@@ -32,6 +31,24 @@ try {
   process.exitCode = 1;
 } finally {
   await rm(scratch, { recursive: true });
+}
+
+/**
+ * The contract, and its world that the component is built for. componentize-js imports everything of a world, but what an
+ * alerter imports says how it delivers: its world has what the source imports and nothing else.
+ */
+async function world(kind) {
+  const contract = 'wit/watchbell.wit';
+  if (kind !== 'alerter') return { witPath: contract, worldName: `${kind}-component` };
+  const source = await readFile('src/component.js', 'utf8');
+  const ways = ['http', 'mail'].filter((name) => source.includes(`'watchbell:plugin/${name}@`));
+  const [declared] = (await readFile(contract, 'utf8')).match(/^package .*;$/m);
+  const witPath = join(scratch, 'wit');
+  await mkdir(witPath);
+  await copyFile(contract, join(witPath, 'watchbell.wit'));
+  const imports = ['log', ...ways].map((name) => `  import ${name};\n`).join('');
+  await writeFile(join(witPath, 'world.wit'), `${declared}\n\nworld built-alerter {\n${imports}  export alerter;\n}\n`);
+  return { witPath, worldName: 'built-alerter' };
 }
 
 /** What is wrong with the plugin, without what componentize-js and the engine say around it. */

@@ -1,6 +1,7 @@
 //! What hostile clusters, receivers, modules, manifests and documents can do.
 mod doors; // whoever reaches the port of health and metrics
 mod modules; // whoever gets a module into a manifest
+mod alerters; // whoever gets a module into a destination
 mod store; // whoever may touch the store's folder
 mod hostile_cluster; // a server that answers as no server should
 mod clusters; // what its answers cost, and what they show

@@ -134,8 +134,8 @@ async fn destinations_are_listed_without_their_secrets() {
         listed.as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["hook", "ops-bot", "ops-pager", "ops-slack", "ops-sms"]);
     let expected = json!({
-        "name": "hook", "product": "webhook", "address": "127.0.0.1", "auth": "bearer env:HOOK_TOKEN",
-        "rules": ["failed-logins"],
+        "name": "hook", "product": "webhook", "module": null, "address": "127.0.0.1",
+        "auth": "bearer env:HOOK_TOKEN", "rules": ["failed-logins"],
     });
     assert_eq!(listed[0], expected);
     assert_eq!(listed[3]["address"], "env:SLACK_URL");

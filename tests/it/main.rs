@@ -9,6 +9,7 @@ mod story; // from chat to text message to the end, whatever dies
 mod acknowledge; // from the message
 mod crash; // kill -9 at every numbered step
 mod destinations; // what they would get, and whether it arrives
+mod alerters; // destinations with a module of one's own
 mod testing; // tests of rules, offline and over the past
 mod attack; // what hostile clusters, receivers, modules, manifests and documents can do
 mod texts; // what `check` says about names in texts

@@ -3,11 +3,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 use tokio::sync::watch;
 use watchbell_contract::{Cause, Duration, Intent, Timestamp};
 use watchbell_links::{Keys, Link};
 use watchbell_manifest as manifest;
-use watchbell_manifest::DestinationSpec;
+use watchbell_manifest::AlerterRef;
 use watchbell_pipeline::message::HOST;
 use watchbell_pipeline::record::{EpisodeId, Incarnation};
 use watchbell_pipeline::spec::DestinationName;
@@ -61,8 +62,8 @@ impl Acknowledge {
         let mut signing = BTreeMap::new();
         for (name, destination) in &environment.destinations {
             let Some(named) = &destination.signing_secret else { continue };
-            let Some(answers) = answers(destination) else {
-                tracing::warn!(destination = name, "`{}` sends no signed answers", destination.product);
+            let Some(answers) = answers(&destination.alerter, &destination.params) else {
+                tracing::warn!(destination = name, "`{}` sends no signed answers", destination.alerter);
                 continue;
             };
             let secret = reveal(named).with_context(|| format!("destination `{name}`"))?;
@@ -101,15 +102,17 @@ impl Acknowledge {
     }
 }
 
-/// How messages of `destination` are answered, if its product has a way.
-fn answers(destination: &DestinationSpec) -> Option<Answers> {
-    if destination.product.starts_with("slack") {
+/// How the messages of a product with these parameters are answered, if it has a way.
+fn answers(alerter: &AlerterRef, params: &Value) -> Option<Answers> {
+    // A signature is the vendor's, so it says nothing of another module's product with the same name.
+    let product = alerter.builtin()?;
+    if product.starts_with("slack") {
         return Some(Answers::Slack);
     }
-    if destination.product != "twilio" {
+    if product != "twilio" {
         return None;
     }
-    let to = &destination.params["to"];
+    let to = &params["to"];
     let listed = to.as_array().map_or(std::slice::from_ref(to), Vec::as_slice);
     Some(Answers::Sms { numbers: listed.iter().filter_map(|to| to.as_str().map(str::to_owned)).collect() })
 }
@@ -143,5 +146,31 @@ impl Links {
         now: Timestamp,
     ) -> Option<String> {
         self.in_force.borrow().as_ref()?.link(intent, episode, destination, &self.store, now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use watchbell_manifest::ModuleRef;
+
+    use super::*;
+
+    #[test]
+    fn no_signature_is_believed_because_of_a_products_name() {
+        let of = |module: ModuleRef, product: &str| {
+            answers(&AlerterRef { module, product: product.into() }, &json!({ "to": "+15005550006" }))
+        };
+        let elsewhere = [
+            ModuleRef::File { path: "slack.wasm".into(), sha256: "0".repeat(64) },
+            ModuleRef::Registry { place: "registry.example.com/slack".into(), digest: "0".repeat(64) },
+        ];
+        for product in ["slack", "slack-bot", "twilio"] {
+            assert!(of(ModuleRef::Builtin(product.into()), product).is_some(), "{product}");
+            for module in &elsewhere {
+                assert_eq!(of(module.clone(), product), None, "{product} of {module}");
+            }
+        }
+        assert_eq!(of(ModuleRef::Builtin("webhook".into()), "webhook"), None);
     }
 }

@@ -10,7 +10,7 @@ use url::Url;
 use watchbell_contract::{Duration, Signal};
 use watchbell_elastic::{Cluster, ClusterConfig, Target};
 use watchbell_manifest as manifest;
-use watchbell_manifest::{BoundRule, Bundle, ClusterAuth, ClusterSpec, RuleLimits, SecretRef};
+use watchbell_manifest::{AlerterRef, BoundRule, Bundle, ClusterAuth, ClusterSpec, RuleLimits, SecretRef};
 use watchbell_pipeline::action::Run;
 use watchbell_pipeline::maintenance::HoldsSpec;
 use watchbell_pipeline::spec::{DestinationName, DestinationSpec, NoData, RuleName, RuleSpec};
@@ -72,7 +72,7 @@ pub(crate) struct LiveRule {
 /// A destination with everything that a delivery needs.
 pub(crate) struct Destination {
     pub(crate) module: AlerterModule,
-    pub(crate) product: String,
+    pub(crate) alerter: AlerterRef,
     pub(crate) params: String,
     pub(crate) endpoint: Refreshed<sandbox::Receiver>,
     pub(crate) limits: Limits,
@@ -97,7 +97,8 @@ impl Deployment {
         }
         let mut destinations = BTreeMap::new();
         for (name, spec) in &environment.destinations {
-            let destination = destination(spec, catalog).with_context(|| format!("destination `{name}`"))?;
+            let destination =
+                destination(spec, environment, catalog).with_context(|| format!("destination `{name}`"))?;
             destinations.insert(DestinationName(name.clone()), Arc::new(destination));
         }
         let specs: Vec<_> = bundle.rules.iter().map(|rule| Arc::new(rule.spec.clone())).collect();
@@ -264,8 +265,11 @@ pub(crate) fn cluster(name: &str, spec: &ClusterSpec) -> Result<Cluster> {
 /// What a destination needs besides the texts: if it forwards `details`, it forwards the documents in them.
 fn wanted_by(destination: &manifest::DestinationSpec) -> Wanted {
     let params = &destination.params;
-    let is_whole =
-        destination.product == "webhook" && params.get("body").is_none() && params.get("form").is_none();
+    let is_whole = match destination.alerter.builtin() {
+        Some(product) => product == "webhook" && params.get("body").is_none() && params.get("form").is_none(),
+        // What another module forwards is not known.
+        None => true,
+    };
     let names_them = || params.to_string().contains("details");
     if is_whole || names_them() { Wanted::all() } else { Wanted::default() }
 }
@@ -274,11 +278,12 @@ fn wanted_by(destination: &manifest::DestinationSpec) -> Wanted {
 ///
 /// # Errors
 /// A secret that cannot be read, or an invalid address.
-pub(crate) fn destination(spec: &manifest::DestinationSpec, catalog: &Catalog) -> Result<Destination> {
-    let module = catalog
-        .alerter(&spec.product)
-        .with_context(|| format!("no alerter supports `{}`", spec.product))?
-        .clone();
+pub(crate) fn destination(
+    spec: &manifest::DestinationSpec,
+    environment: &manifest::Environment,
+    catalog: &Catalog,
+) -> Result<Destination> {
+    let module = alerter(&spec.alerter, catalog)?;
     let name = &spec.outbox.name.0;
     let endpoint = match &spec.endpoint {
         manifest::Endpoint::Http(http) => endpoint::http(name, http)?,
@@ -286,11 +291,25 @@ pub(crate) fn destination(spec: &manifest::DestinationSpec, catalog: &Catalog) -
     };
     Ok(Destination {
         module,
-        product: spec.product.clone(),
+        alerter: spec.alerter.clone(),
         params: spec.params.to_string(),
         endpoint,
-        limits: Limits::default(),
+        limits: alerter_limits(&spec.alerter, environment),
     })
+}
+
+/// # Errors
+/// The module cannot be loaded any more.
+pub(crate) fn alerter(named: &AlerterRef, catalog: &Catalog) -> Result<AlerterModule> {
+    catalog.alerter_module(&named.module).with_context(|| format!("the alerter `{named}`"))
+}
+
+/// What an alerter's module may use: as much as a rule's by default, if it is not built in.
+pub(crate) fn alerter_limits(alerter: &AlerterRef, environment: &manifest::Environment) -> Limits {
+    match alerter.builtin() {
+        Some(_) => Limits::default(),
+        None => limits(environment.limits),
+    }
 }
 
 fn limits(of: RuleLimits) -> Limits {

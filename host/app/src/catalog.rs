@@ -6,14 +6,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use watchbell_contract::{Context, Fault, Plan};
+use watchbell_contract::{Context, Fault, Plan, Product};
 use watchbell_manifest::{
-    EndpointKind, Identity, ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo,
+    AlerterModuleInfo, AlerterRef, EndpointKind, Identity, ModuleFault, ModuleRef, Modules, ProductInfo,
+    RuleModuleInfo,
 };
 use watchbell_outside::ReadError;
 use watchbell_plugin_tools::registry::{self, Access, Reference, Store};
 use watchbell_plugin_tools::signature;
-use watchbell_sandbox::{AlerterModule, LoadError, Renderer, RuleModule, Sandbox};
+use watchbell_sandbox::{AlerterModule, LoadError, LoadFault, Renderer, RuleModule, Sandbox};
 
 use crate::chain;
 
@@ -37,8 +38,10 @@ pub struct Catalog {
     alerters: Vec<AlerterModule>,
     /// Built-in modules, by file.
     rules: Mutex<BTreeMap<&'static str, RuleModule>>,
-    /// Other modules, by digest.
-    files: Mutex<BTreeMap<String, RuleModule>>,
+    /// Other rules, by digest.
+    other_rules: Mutex<BTreeMap<String, RuleModule>>,
+    /// Other alerters, by digest.
+    other_alerters: Mutex<BTreeMap<String, AlerterModule>>,
     /// The built-in component for texts, once something renders.
     texts: Mutex<Option<Renderer>>,
 }
@@ -65,7 +68,8 @@ impl Catalog {
             sandbox,
             alerters,
             rules: Mutex::default(),
-            files: Mutex::default(),
+            other_rules: Mutex::default(),
+            other_alerters: Mutex::default(),
             texts: Mutex::default(),
         })
     }
@@ -82,33 +86,56 @@ impl Catalog {
     pub fn rule_module(&self, module: &ModuleRef) -> Result<RuleModule, ModuleFault> {
         match module {
             ModuleRef::Builtin(name) => self.builtin(name),
+            _ => self.other(&self.other_rules, module, |name, bytes| self.sandbox.load_rule(name, bytes)),
+        }
+    }
+
+    /// The alerter that delivers to a destination.
+    pub fn alerter_module(&self, module: &ModuleRef) -> Result<AlerterModule, ModuleFault> {
+        match module {
+            ModuleRef::Builtin(product) => self.builtin_alerter(product).cloned().ok_or(ModuleFault::Unknown),
+            _ => {
+                self.other(&self.other_alerters, module, |name, bytes| self.sandbox.load_alerter(name, bytes))
+            }
+        }
+    }
+
+    /// A module that is not built in: the one in `kept`, or else from its file or registry.
+    fn other<M: Clone>(
+        &self,
+        kept: &Mutex<BTreeMap<String, M>>,
+        module: &ModuleRef,
+        load: impl Fn(&str, &[u8]) -> Result<M, LoadError>,
+    ) -> Result<M, ModuleFault> {
+        let known = |digest: &str| held(kept).get(digest).cloned();
+        let (name, digest, bytes) = match module {
+            ModuleRef::Builtin(_) => return Err(ModuleFault::Unknown),
             ModuleRef::Registry { place, digest } => {
                 let module = self.fetched(place, digest)?;
-                if let Some(known) = held(&self.files).get(&module.digest) {
-                    return Ok(known.clone());
-                }
-                // Nothing is held while a module is compiled, so that others can be at the same time.
-                let loaded = self.sandbox.load_rule(&format!("oci://{place}"), &module.bytes);
-                let loaded = loaded.map_err(|error| ModuleFault::Unusable(chain(&error)))?;
-                held(&self.files).insert(module.digest, loaded.clone());
-                Ok(loaded)
+                (format!("oci://{place}"), module.digest, module.bytes)
             }
             ModuleRef::File { path, sha256 } => {
-                if let Some(module) = held(&self.files).get(sha256) {
-                    return Ok(module.clone());
+                if let Some(known) = known(sha256) {
+                    return Ok(known);
                 }
-                let unusable = |error: &dyn std::error::Error| ModuleFault::Unusable(chain(error));
-                let bytes = read(path).map_err(|error| unusable(&error))?;
-                let name = path.display().to_string();
+                let bytes = read(path).map_err(|error| ModuleFault::Unusable(chain(&error)))?;
                 // The file may have been replaced since the manifest was checked.
                 if hex::encode(Sha256::digest(&bytes)) != *sha256 {
                     return Err(ModuleFault::Unusable("its contents no longer match `sha256`".into()));
                 }
-                let module = self.sandbox.load_rule(&name, &bytes).map_err(|error| unusable(&error))?;
-                held(&self.files).insert(sha256.clone(), module.clone());
-                Ok(module)
+                (path.display().to_string(), sha256.clone(), bytes)
             }
+        };
+        if let Some(known) = known(&digest) {
+            return Ok(known);
         }
+        // Nothing is held while a module is compiled, so that others can be at the same time.
+        let loaded = load(&name, &bytes).map_err(|error| match error.fault {
+            LoadFault::OtherKind { .. } => ModuleFault::OtherKind,
+            _ => ModuleFault::Unusable(chain(&error)),
+        })?;
+        held(kept).insert(digest, loaded.clone());
+        Ok(loaded)
     }
 
     fn builtin(&self, name: &str) -> Result<RuleModule, ModuleFault> {
@@ -161,8 +188,8 @@ impl Catalog {
         Ok(loaded)
     }
 
-    /// The alerter that supports `product`.
-    pub fn alerter(&self, product: &str) -> Option<&AlerterModule> {
+    /// The built-in alerter that supports `product`.
+    fn builtin_alerter(&self, product: &str) -> Option<&AlerterModule> {
         self.alerters
             .iter()
             .find(|alerter| alerter.about().products.iter().any(|known| known.name == product))
@@ -194,7 +221,7 @@ fn rule_name(file: &str) -> Option<String> {
 }
 
 /// Modules are only ever added, so the map is intact even if a thread panicked while holding the lock.
-fn held<K>(modules: &Mutex<BTreeMap<K, RuleModule>>) -> MutexGuard<'_, BTreeMap<K, RuleModule>> {
+fn held<K, M>(modules: &Mutex<BTreeMap<K, M>>) -> MutexGuard<'_, BTreeMap<K, M>> {
     modules.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -233,22 +260,13 @@ impl Modules for Catalog {
     }
 
     fn expect(&self, modules: &[ModuleRef]) {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(modules.len());
-        // For one there is nothing to do at the same time.
-        if threads < 2 {
-            return;
-        }
-        let next = AtomicUsize::new(0);
-        std::thread::scope(|scope| {
-            for _ in 0..threads {
-                scope.spawn(|| {
-                    while let Some(module) = modules.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        // A fault is told to the manifest that names the module.
-                        let _ = self.rule_module(module);
-                    }
-                });
-            }
-        });
+        // A fault is told to the manifest that names the module.
+        in_parallel(modules, |module| drop(self.rule_module(module)));
+    }
+
+    fn expect_alerters(&self, modules: &[ModuleRef]) {
+        // The same, to the environment.
+        in_parallel(modules, |module| drop(self.alerter_module(module)));
     }
 
     fn identity(&self, module: &ModuleRef) -> Result<Identity, ModuleFault> {
@@ -282,23 +300,66 @@ impl Modules for Catalog {
             .collect()
     }
 
-    fn product(&self, name: &str) -> Option<ProductInfo> {
-        let alerter = self.alerter(name)?;
-        let about = alerter.about();
-        let product = about.products.iter().find(|product| product.name == name)?;
-        let params_schema = serde_json::from_str(&product.params_schema).ok()?;
-        // What a module imports is all that it can deliver by.
-        let mails = alerter.inspection().capabilities.iter().any(|capability| capability.name == "mail");
-        let endpoint = if mails { EndpointKind::Mail } else { EndpointKind::Http };
-        Some(ProductInfo { params_schema, text: product.text, endpoint })
+    fn alerter(&self, module: &ModuleRef) -> Result<AlerterModuleInfo, ModuleFault> {
+        let alerter = self.alerter_module(module)?;
+        let imported = &alerter.inspection().capabilities;
+        let endpoint = endpoint_kind(|name| imported.iter().any(|capability| capability.name == name))?;
+        let info = |product: &Product| match serde_json::from_str(&product.params_schema) {
+            Ok(params_schema) => {
+                Ok(ProductInfo { name: product.name.clone(), params_schema, text: product.text })
+            }
+            Err(error) => Err(ModuleFault::Unusable(format!(
+                "its `describe` returns a params schema that is not JSON: {error}"
+            ))),
+        };
+        let products = alerter.about().products.iter().map(info).collect::<Result<_, _>>()?;
+        Ok(AlerterModuleInfo { products, endpoint, digest: alerter.digest().to_owned() })
     }
 
-    fn prepare_destination(&self, product: &str, params: &Value) -> Result<(), Vec<Fault>> {
+    fn prepare_destination(&self, alerter: &AlerterRef, params: &Value) -> Result<(), Vec<Fault>> {
         let whole = |message: String| vec![Fault { path: String::new(), message }];
-        let alerter =
-            self.alerter(product).ok_or_else(|| whole(format!("no alerter supports `{product}`")))?;
-        alerter.prepare(product, &params.to_string()).map_err(|error| whole(chain(&error)))?
+        let module = self.alerter_module(&alerter.module).map_err(|fault| whole(fault.to_string()))?;
+        module.prepare(&alerter.product, &params.to_string()).map_err(|error| whole(chain(&error)))?
     }
+}
+
+/// How an alerter delivers: what it imports is all that it can deliver by.
+///
+/// # Errors
+/// It could deliver in no way, or in more than the one that a destination has.
+fn endpoint_kind(imports: impl Fn(&str) -> bool) -> Result<EndpointKind, ModuleFault> {
+    match (imports("http"), imports("mail")) {
+        (true, false) => Ok(EndpointKind::Http),
+        (false, true) => Ok(EndpointKind::Mail),
+        (true, true) => Err(ModuleFault::Unusable(
+            "it imports both `watchbell:plugin/http` and `watchbell:plugin/mail`, and a destination has either an \
+             address or a mail server: build it for a world with one of them, and an alerter for each"
+                .into(),
+        )),
+        (false, false) => Err(ModuleFault::Unusable(
+            "it imports neither `watchbell:plugin/http` nor `watchbell:plugin/mail`, so it cannot deliver anything"
+                .into(),
+        )),
+    }
+}
+
+/// Calls `load` for each module, several at once.
+fn in_parallel(modules: &[ModuleRef], load: impl Fn(&ModuleRef) + Sync) {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(modules.len());
+    // For one there is nothing to do at the same time.
+    if threads < 2 {
+        return;
+    }
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(module) = modules.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    load(module);
+                }
+            });
+        }
+    });
 }
 
 #[cfg(test)]
@@ -306,6 +367,17 @@ mod tests {
     use watchbell_sandbox::{Config, Sandbox};
 
     use super::*;
+
+    #[test]
+    fn an_alerter_delivers_in_exactly_one_way() {
+        let kind = |imported: &[&str]| endpoint_kind(|name| imported.contains(&name));
+        assert_eq!(kind(&["log", "http"]), Ok(EndpointKind::Http));
+        assert_eq!(kind(&["mail"]), Ok(EndpointKind::Mail));
+        for (imported, part) in [(&["http", "mail"][..], "imports both"), (&["log"], "imports neither")] {
+            let why = kind(imported).unwrap_err().to_string();
+            assert!(why.contains(part) && why.contains("`watchbell:plugin/mail`"), "{why}");
+        }
+    }
 
     #[test]
     fn every_rule_that_is_built_in_loads_by_the_name_it_says() {

@@ -17,14 +17,14 @@ pub(crate) async fn deliver(
     metrics: &Metrics,
 ) -> (Result<Receipt, Refusal>, Vec<RecordedCall>) {
     let endpoint = to.endpoint.now().await;
-    let delivery = to.module.deliver(&to.product, &to.params, intent, &endpoint, &to.limits).await;
+    let delivery = to.module.deliver(&to.alerter.product, &to.params, intent, &endpoint, &to.limits).await;
     let outcome = match delivery.outcome {
         Ok(outcome) => outcome,
         Err(fault) => {
             metrics.alerter_fault(&name.0);
             event_log::guest_lines(&format!("destination `{name}`"), &fault.logs, fault.logs_dropped);
             Err(Refusal::Unavailable {
-                reason: format!("alerter `{}`: {}", to.product, chain(&fault)),
+                reason: format!("alerter `{}`: {}", to.alerter, chain(&fault)),
                 retry_after: None,
             })
         }

@@ -3,7 +3,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use url::Url;
 use watchbell_contract::{Duration, Receipt, Refusal};
-use watchbell_manifest::{Bundle, DestinationSpec, Endpoint, SecretOr};
+use watchbell_manifest::{AlerterRef, Bundle, DestinationSpec, Endpoint, SecretOr};
 use watchbell_pipeline::spec::DestinationName;
 
 use crate::bind;
@@ -17,7 +17,7 @@ use crate::sample;
 /// A destination as people see it, without its secrets.
 pub(crate) struct Listed {
     pub(crate) name: String,
-    pub(crate) product: String,
+    pub(crate) alerter: AlerterRef,
     /// Its host, or the name of the secret that contains its address.
     pub(crate) address: String,
     /// How the host authenticates; `None`: not at all, or by the address.
@@ -48,7 +48,7 @@ pub(crate) fn list(bundle: &Bundle) -> Vec<Listed> {
         let reaches = bundle.rules.iter().filter(|rule| preview::destinations(bundle, rule).contains(name));
         Listed {
             name: name.clone(),
-            product: spec.product.clone(),
+            alerter: spec.alerter.clone(),
             address,
             auth,
             rules: reaches.map(|rule| rule.spec.name.0.clone()).collect(),
@@ -72,7 +72,8 @@ pub(crate) async fn test(bundle: &Bundle, name: &str, catalog: &Catalog) -> Resu
         let known: Vec<&str> = bundle.environment.destinations.keys().map(String::as_str).collect();
         format!("no destination `{name}`\n\nhint: there are {}", known.join(", "))
     })?;
-    let destination = bind::destination(spec, catalog).with_context(|| format!("destination `{name}`"))?;
+    let destination = bind::destination(spec, &bundle.environment, catalog)
+        .with_context(|| format!("destination `{name}`"))?;
     let now = clock::wall();
     let message = sample::of_destination(bundle, name, format!("test-{name}-{}", now.0), now);
     let began = clock::monotonic();
@@ -84,8 +85,8 @@ pub(crate) async fn test(bundle: &Bundle, name: &str, catalog: &Catalog) -> Resu
 impl Listed {
     pub(crate) fn json(&self) -> Value {
         json!({
-            "name": self.name, "product": self.product, "address": self.address, "auth": self.auth,
-            "rules": self.rules,
+            "name": self.name, "product": self.alerter.product, "module": preview::module(&self.alerter),
+            "address": self.address, "auth": self.auth, "rules": self.rules,
         })
     }
 }

@@ -4,7 +4,7 @@ use watchbell_mail::{MailGrants, MailServer, MailSettings, MailTls};
 use watchbell_manifest as manifest;
 use watchbell_manifest::{Auth, HttpEndpoint, MailEndpoint, SecretOr, SecretRef};
 use watchbell_sandbox as sandbox;
-use watchbell_sandbox::{DestinationSettings, Receiver, Secret};
+use watchbell_sandbox::{DestinationSettings, Method, Methods, Receiver, Secret};
 
 use crate::bind::read;
 use crate::credentials::{Refreshed, Reveal};
@@ -92,7 +92,20 @@ pub(crate) fn settings(spec: &HttpEndpoint, reveal: Reveal<'_>) -> Result<Destin
             })
         }
     };
-    settings.grants = sandbox::Grants { private_addresses: spec.grants.private_addresses };
+    settings.grants = grants(&spec.grants);
     settings.timeout = spec.timeout.std();
     Ok(settings)
+}
+
+fn grants(of: &manifest::Grants) -> sandbox::Grants {
+    let method = |method: &manifest::Method| match method {
+        manifest::Method::Get => Method::Get,
+        manifest::Method::Post => Method::Post,
+        manifest::Method::Put => Method::Put,
+        manifest::Method::Patch => Method::Patch,
+        manifest::Method::Delete => Method::Delete,
+    };
+    let methods = of.methods.as_ref();
+    let methods = methods.map_or(Methods::Any, |granted| Methods::Only(granted.iter().map(method).collect()));
+    sandbox::Grants { private_addresses: of.private_addresses, methods }
 }

@@ -4,22 +4,22 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use watchbell_contract::{AlertText, Cause, Intent, Receipt};
 use watchbell_manifest::{
-    Auth, BoundRule, Bundle, DestinationSpec, Endpoint, HttpEndpoint, MailEndpoint, Mailbox, SecretOr,
-    SecretRef, TestFile,
+    AlerterRef, Auth, BoundRule, Bundle, DestinationSpec, Endpoint, Environment, HttpEndpoint, MailEndpoint,
+    Mailbox, SecretOr, SecretRef, TestFile,
 };
 use watchbell_pipeline::record::IntentRecord;
 use watchbell_sandbox as sandbox;
-use watchbell_sandbox::{Draft, Limits, Secret};
+use watchbell_sandbox::{Draft, Secret};
 use watchbell_store::{IntentFilter, Read, StoreError};
 
 use crate::catalog::Catalog;
 use crate::testing::suite;
-use crate::{chain, destinations, endpoint, sample};
+use crate::{bind, chain, destinations, endpoint, sample};
 
 /// A message as one destination would get it.
 pub(crate) struct Previewed {
     pub(crate) destination: String,
-    pub(crate) product: String,
+    pub(crate) alerter: AlerterRef,
     pub(crate) title: String,
     pub(crate) body: String,
     /// What is wrong with the rule's texts.
@@ -118,10 +118,10 @@ pub(crate) async fn preview(
         format!("no destination `{name}`\n\nhint: there are {}", known.join(", "))
     })?;
     let (message, faults) = worded(rule, message, spec.outbox.text, catalog)?;
-    let (requests, refused) = drafted(spec, &message, catalog).await?;
+    let (requests, refused) = drafted(spec, &bundle.environment, &message, catalog).await?;
     Ok(Previewed {
         destination: name.to_owned(),
-        product: spec.product.clone(),
+        alerter: spec.alerter.clone(),
         title: message.title,
         body: message.body,
         faults,
@@ -147,11 +147,11 @@ fn worded(
 
 async fn drafted(
     spec: &DestinationSpec,
+    environment: &Environment,
     message: &Intent,
     catalog: &Catalog,
 ) -> Result<(Vec<PreviewedRequest>, Option<String>)> {
-    let module =
-        catalog.alerter(&spec.product).with_context(|| format!("no alerter supports `{}`", spec.product))?;
+    let module = bind::alerter(&spec.alerter, catalog)?;
     let http = match &spec.endpoint {
         Endpoint::Http(http) => http,
         // A mail is what its title and body are; to whom it goes is the destination's.
@@ -165,7 +165,8 @@ async fn drafted(
     let settings = endpoint::settings(&stand_in, &|_: &SecretRef| Ok(Secret::new(PLACEHOLDER)))?;
     let (destination, drafts) = sandbox::Destination::drafting(settings)?;
     let params = spec.params.to_string();
-    let delivery = module.deliver(&spec.product, &params, message, &destination, &Limits::default()).await;
+    let limits = bind::alerter_limits(&spec.alerter, environment);
+    let delivery = module.deliver(&spec.alerter.product, &params, message, &destination, &limits).await;
     let requests: Vec<PreviewedRequest> = drafts.take().into_iter().map(|draft| shown(http, draft)).collect();
     let refused = match delivery.outcome {
         Err(fault) => Some(chain(&fault)),
@@ -213,6 +214,11 @@ fn mailed(mail: &MailEndpoint, message: &Intent) -> PreviewedRequest {
         body: message.body.clone(),
         auth: mail_auth(mail),
     }
+}
+
+/// The module of an alerter that is not built in, for programs.
+pub(crate) fn module(alerter: &AlerterRef) -> Option<String> {
+    alerter.builtin().is_none().then(|| alerter.module.to_string())
 }
 
 /// How the host authenticates to a mail server, with the name of the secret alone.

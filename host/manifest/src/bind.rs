@@ -9,6 +9,7 @@ mod schedule; // when it runs, and when it may alert
 mod module; // what `use` names
 mod rule; // a manifest → a bound rule
 mod refs; // what an environment refers to
+mod alerter; // what delivers to a destination
 mod endpoint; // where a destination's messages go
 mod access; // who may ask and command the host
 mod acknowledge; // how messages are acknowledged
@@ -21,5 +22,5 @@ mod digest; // the digest of a value
 
 pub(crate) use digest::digest;
 pub(crate) use environment::environment;
-pub(crate) use module::module_file;
+pub(crate) use module::{is_allowed, module_file};
 pub(crate) use rule::Bench;

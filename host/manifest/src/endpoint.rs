@@ -3,7 +3,7 @@
 mod http; // an HTTP receiver
 mod mail; // a mail server and its recipients
 
-pub use http::{Auth, Grants, HttpEndpoint};
+pub use http::{Auth, Grants, HttpEndpoint, Method};
 pub use mail::{MailEndpoint, MailGrants, MailTls};
 
 use serde_json::Value;

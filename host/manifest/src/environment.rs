@@ -12,7 +12,7 @@ use watchbell_pipeline::spec::{AlertSpec, DestinationName};
 
 use crate::access::AccessSpec;
 use crate::endpoint::Endpoint;
-use crate::modules::Identity;
+use crate::modules::{AlerterRef, Identity};
 use crate::report::Place;
 use crate::rule_limits::RuleLimits;
 use crate::secret::SecretRef;
@@ -123,8 +123,10 @@ impl PluginPolicy {
 pub struct DestinationSpec {
     /// What the outbox needs to know about it.
     pub outbox: watchbell_pipeline::spec::DestinationSpec,
-    /// A product that a built-in alerter delivers to, for example `slack`.
-    pub product: String,
+    /// What delivers to it.
+    pub alerter: AlerterRef,
+    /// SHA-256 in hex of the alerter's module.
+    pub module_digest: String,
     /// Valid by the product's schema and accepted by its `prepare`.
     pub params: Value,
     /// The message fields that the templates in `params` show.

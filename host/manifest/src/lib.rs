@@ -29,7 +29,9 @@ mod testing; // what a rule must find, and when
 pub use access::{AccessSpec, OpenPath, Role, TokenSpec};
 pub use bundle::{BoundRule, Bundle, TargetSpec};
 pub use calendar::with_day;
-pub use endpoint::{Auth, Endpoint, EndpointKind, Grants, HttpEndpoint, MailEndpoint, MailGrants, MailTls};
+pub use endpoint::{
+    Auth, Endpoint, EndpointKind, Grants, HttpEndpoint, MailEndpoint, MailGrants, MailTls, Method,
+};
 pub use environment::{
     AcknowledgeSpec, ClientCertificate, ClusterAuth, ClusterSpec, DestinationSpec, Environment, PluginPolicy,
     StoreSpec,
@@ -37,7 +39,9 @@ pub use environment::{
 /// A name and an address, as mails have them.
 pub use lettre::message::Mailbox;
 pub use load::{load, load_environment};
-pub use modules::{Identity, ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo};
+pub use modules::{
+    AlerterModuleInfo, AlerterRef, Identity, ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo,
+};
 pub use options::Options;
 pub use render::{Difference, diff, differences, render};
 pub use report::{Diagnostic, Level, Place, Report, TextPlace, nearest};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::bind::doc::Doc;
-use crate::bind::{self, Bench, module_file};
+use crate::bind::{self, Bench, is_allowed, module_file};
 use crate::options::Options;
 use crate::overlay::{self, json as to_json};
 use crate::report::{Diagnostic, Level, Place, may_hint, nearest, suggest};
@@ -77,7 +77,10 @@ pub fn load(root: &Path, options: &Options<'_>, modules: &dyn Modules) -> Result
     match environment {
         Some(environment) if warnings.len() == faults.len() => {
             bound.sort_by(|a, b| a.spec.name.cmp(&b.spec.name));
+            let alerters = environment.destinations.iter();
+            let alerters = alerters.map(|(name, spec)| json!([name, spec.module_digest]));
             let whole = json!({
+                "alerters": alerters.collect::<Vec<_>>(),
                 "environment": environment.effective,
                 "name": environment.name,
                 "rules": bound.iter().map(|rule| json!([rule.effective, rule.module_digest])).collect::<Vec<_>>(),
@@ -96,9 +99,6 @@ fn expected(
     modules: &dyn Modules,
 ) -> Vec<ModuleRef> {
     let policy = environment.and_then(|environment| environment.plugins.as_ref());
-    let allowed = |module: &ModuleRef| {
-        policy.is_none_or(|policy| modules.identity(module).is_ok_and(|identity| policy.allows(&identity)))
-    };
     let named = rules.iter().filter_map(|(path, node)| {
         let text = |key: &str| {
             node.entries().iter().find(|entry| entry.key == key).and_then(|entry| match &entry.value.data {
@@ -109,7 +109,7 @@ fn expected(
         module_file(text("use")?, text("sha256")?, path)
     });
     let named: BTreeSet<ModuleRef> = named.collect();
-    named.into_iter().filter(allowed).collect()
+    named.into_iter().filter(|module| is_allowed(module, policy, modules)).collect()
 }
 
 /// Loads only the environment, for commands that need no rules; manifests are not checked.

@@ -36,6 +36,7 @@ fn ousted(path: &[String], key: &str, upper: &[Entry]) -> bool {
             "escalate" => says("to"),
             _ => false,
         },
+        ["destinations", _] => matches!(key, "sha256" | "product") && says("use"),
         ["clusters" | "destinations", _, "auth"] => {
             CREDENTIALS.contains(&key) && CREDENTIALS.iter().any(|other| says(other))
         }

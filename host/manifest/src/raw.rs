@@ -9,7 +9,7 @@ use serde_json::Value;
 use watchbell_confine::Grant;
 use watchbell_contract::{Duration, Severity, TextFormat};
 
-use crate::units;
+use crate::{Method, units};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -341,7 +341,9 @@ pub(crate) struct Plugins {
 #[derive(Deserialize)]
 pub(crate) struct Destination {
     #[serde(rename = "use")]
-    pub(crate) product: String,
+    pub(crate) module: String,
+    pub(crate) sha256: Option<String>,
+    pub(crate) product: Option<String>,
     pub(crate) params: Option<Value>,
     pub(crate) text: Option<TextForm>,
     pub(crate) signing_secret: Option<Secret>,
@@ -519,6 +521,7 @@ pub(crate) struct SigV4 {
 pub(crate) struct Grants {
     #[serde(default)]
     pub(crate) private_addresses: bool,
+    pub(crate) methods: Option<BTreeSet<Method>>,
 }
 
 #[derive(Deserialize, Default)]

@@ -64,7 +64,7 @@ fn tell(case: &Path) -> (String, &'static str) {
     }
     let environment = fs::read_dir(&environments)
         .unwrap()
-        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+        .filter_map(|entry| entry.unwrap().file_name().to_str()?.strip_suffix(".yaml").map(str::to_owned))
         .find(|name| name != "default")
         .unwrap_or_else(|| "default".into());
     let env = |name: &str| (name == "PRESENT").then(|| "secret".to_string());

@@ -27,7 +27,8 @@ mod texts; // texts, rendered by the built-in component
 
 pub use alerter::{AlerterModule, Delivery};
 pub use capabilities::http::{
-    Algorithm, Auth, Destination, DestinationError, DestinationSettings, Draft, Drafts, Grants, SigV4,
+    Algorithm, Auth, Destination, DestinationError, DestinationSettings, Draft, Drafts, Grants, Method,
+    Methods, SigV4,
 };
 pub use capabilities::log::LogLine;
 pub use capabilities::{Capability, Receiver};

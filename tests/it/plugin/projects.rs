@@ -2,10 +2,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use watchbell_plugin_tools::Toolchain;
 
 use super::{Bench, Said, has, skipped};
+use crate::alerters::delivers;
 use crate::world::repository;
 
 const PARAMS: &str = r#"{"at_least": 1000, "within": "1m"}"#;
@@ -102,7 +103,7 @@ fn a_rule_in_rust_runs_unchanged_from_new_to_bench() {
 }
 
 #[test]
-fn an_alerter_in_rust_builds_and_passes_its_tests() {
+fn an_alerter_in_rust_passes_its_tests_and_delivers_in_a_host() {
     let folder = lasting("plugin-rust-alerter");
     if let Err(fault) = Toolchain::find(&folder) {
         return skipped("an alerter in Rust from new to test", &fault.to_string());
@@ -115,6 +116,15 @@ fn an_alerter_in_rust_builds_and_passes_its_tests() {
     let about = inspected(&bench, "ops-hook/dist/ops-hook.wasm");
     assert_eq!(about.pointer("/products/0/name").unwrap(), "ops-hook");
     assert_eq!(about.pointer("/products/0/title_max").unwrap(), 200);
+    delivers_in_a_host(&bench.path("ops-hook/dist/ops-hook.wasm"));
+}
+
+/// The alerter of both templates.
+fn delivers_in_a_host(component: &Path) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let got = runtime.block_on(delivers(component, &json!({ "room": "night" })));
+    assert_eq!((&got["room"], &got["urgent"]), (&json!("night"), &json!(false)), "{got}");
+    assert_eq!(got["title"], "3 failed logins on web-1");
 }
 
 /// A project whose packages are those of the last run, if there was one: npm looks whether they still fit.
@@ -201,7 +211,7 @@ fn a_rule_in_javascript_runs_unchanged_from_new_to_bench() {
 }
 
 #[test]
-fn an_alerter_in_javascript_builds_and_passes_its_tests() {
+fn an_alerter_in_javascript_passes_its_tests_and_delivers_in_a_host() {
     const TEST: &str = "an alerter in JavaScript from new to test";
     if !has("node", TEST) || !has("npm", TEST) {
         return;
@@ -218,6 +228,7 @@ fn an_alerter_in_javascript_builds_and_passes_its_tests() {
     let about = inspected(&bench, "ops-hook/dist/ops-hook.wasm");
     assert_eq!(about.pointer("/products/0/name").unwrap(), "ops-hook");
     assert_eq!(about.pointer("/products/0/title_max").unwrap(), 200);
+    delivers_in_a_host(&bench.path("ops-hook/dist/ops-hook.wasm"));
 }
 
 /// The example has what an author writes; the rest is that of a new project.

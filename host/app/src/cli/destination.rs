@@ -58,7 +58,7 @@ fn table(listed: &[Listed]) -> String {
     let row = |one: &Listed| {
         let auth = one.auth.as_deref().unwrap_or("-");
         let rules = one.rules.len().to_string();
-        [plain(&one.name), plain(&one.product), plain(&one.address), plain(auth), rules]
+        [plain(&one.name), plain(&one.alerter.to_string()), plain(&one.address), plain(auth), rules]
     };
     let rows: Vec<[String; 5]> = std::iter::once(head).chain(listed.iter().map(row)).collect();
     let widest = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);

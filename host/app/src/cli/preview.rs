@@ -114,7 +114,7 @@ fn newest(args: &Preview, bundle: &Bundle, rule: &BoundRule) -> Result<Option<In
 }
 
 fn text(one: &Previewed) -> String {
-    let heading = format!("{} ({})", plain(&one.destination), plain(&one.product));
+    let heading = format!("{} ({})", plain(&one.destination), plain(&one.alerter.to_string()));
     let mut lines =
         vec![String::new(), paint(&heading, Colour::Bold), format!("  title: {}", plain(&one.title))];
     lines.push("  body:".to_owned());
@@ -150,8 +150,8 @@ impl Source {
 impl Previewed {
     fn json(&self) -> Value {
         json!({
-            "destination": self.destination, "product": self.product, "title": self.title, "body": self.body,
-            "faults": self.faults, "refused": self.refused,
+            "destination": self.destination, "product": self.alerter.product, "module": preview::module(&self.alerter),
+            "title": self.title, "body": self.body, "faults": self.faults, "refused": self.refused,
             "requests": self.requests.iter().map(PreviewedRequest::json).collect::<Vec<_>>(),
         })
     }

@@ -2,7 +2,9 @@
 use alerter_http::AlerterHttp;
 use serde_json::{Map, Value, json};
 use watchbell_contract::{AlertText, Context, Duration, Fault, Plan, TextFormat};
-use watchbell_manifest::{EndpointKind, ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo};
+use watchbell_manifest::{
+    AlerterModuleInfo, AlerterRef, EndpointKind, ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo,
+};
 use watchbell_sdk::Alerter;
 
 pub(crate) struct Fake;
@@ -105,19 +107,25 @@ impl Modules for Fake {
         AlerterHttp::products().into_iter().map(|product| product.name).collect()
     }
 
-    fn product(&self, name: &str) -> Option<ProductInfo> {
-        let product = AlerterHttp::products().into_iter().find(|product| product.name == name)?;
-        let params_schema = serde_json::from_str(&product.params_schema).unwrap();
+    fn alerter(&self, module: &ModuleRef) -> Result<AlerterModuleInfo, ModuleFault> {
+        let ModuleRef::Builtin(name) = module else { return Err(ModuleFault::Unknown) };
+        let product = AlerterHttp::products().into_iter().find(|product| product.name == *name);
+        let product = product.ok_or(ModuleFault::Unknown)?;
         // What a template's text is turned into does not change whether it is one.
-        Some(ProductInfo {
-            params_schema,
-            text: AlertText { format: TextFormat::Markdown, styles: true, title_max: 150, body_max: 3_000 },
+        let text = AlertText { format: TextFormat::Markdown, styles: true, title_max: 150, body_max: 3_000 };
+        Ok(AlerterModuleInfo {
+            products: vec![ProductInfo {
+                name: product.name,
+                params_schema: serde_json::from_str(&product.params_schema).unwrap(),
+                text,
+            }],
             endpoint: EndpointKind::Http,
+            digest: format!("digest-of-{name}"),
         })
     }
 
-    fn prepare_destination(&self, product: &str, params: &Value) -> Result<(), Vec<Fault>> {
-        AlerterHttp::prepare(product, &params.to_string()).map_err(|faults| {
+    fn prepare_destination(&self, alerter: &AlerterRef, params: &Value) -> Result<(), Vec<Fault>> {
+        AlerterHttp::prepare(&alerter.product, &params.to_string()).map_err(|faults| {
             faults.into_iter().map(|fault| Fault { path: fault.path, message: fault.message }).collect()
         })
     }

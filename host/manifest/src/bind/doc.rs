@@ -87,6 +87,15 @@ impl Doc<'_> {
         })
     }
 
+    /// Whether something at or below `pointer` was removed because it is wrong.
+    pub(crate) fn is_faulty(&self, pointer: &str) -> bool {
+        self.was_wrong(pointer)
+            || self
+                .pruned
+                .iter()
+                .any(|pruned| pruned.strip_prefix(pointer).is_some_and(|rest| rest.starts_with('/')))
+    }
+
     pub(crate) fn fault(&self, pointer: &str, message: impl Into<String>) -> Diagnostic {
         Diagnostic::error(self.spans.value(pointer), message)
     }

@@ -112,7 +112,7 @@ fn http(
     HttpEndpoint {
         url,
         auth,
-        grants: Grants { private_addresses: raw.grants.private_addresses },
+        grants: Grants { private_addresses: raw.grants.private_addresses, methods: raw.grants.methods },
         timeout: doc.positive(&format!("{at}/timeout"), raw.timeout, Duration::from_secs(10)),
     }
 }

@@ -1,27 +1,27 @@
 //! An environment's document becomes the environment.
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use watchbell_contract::{AlertText, Duration, Fault, TextFormat};
+use watchbell_contract::{Duration, TextFormat};
 use watchbell_pipeline::maintenance::HoldsSpec;
 use watchbell_pipeline::spec::DestinationName;
 
 use super::access::access;
 use super::acknowledge::{acknowledge, signing_secret};
+use super::alerter::{alerter, typed};
 use super::doc::Doc;
 use super::endpoint::endpoint;
 use super::fallback::{Names, check_fallbacks, host_alerts};
 use super::holds::holds;
 use super::limit::limit;
+use super::module::{Allowed, is_allowed, module_file};
 use super::oncall::rotations;
 use super::refs::{address, beside, readable, secret};
 use super::texts::shown_by_params;
 use crate::options::Options;
-use crate::report::suggest;
-use crate::schema::Schema;
 use crate::{
-    ClientCertificate, ClusterAuth, ClusterSpec, DestinationSpec, EndpointKind, Environment, Modules,
+    ClientCertificate, ClusterAuth, ClusterSpec, DestinationSpec, Environment, ModuleRef, Modules,
     PluginPolicy, StoreSpec, raw,
 };
 
@@ -94,6 +94,13 @@ pub(crate) fn environment(
         };
         clusters.insert(name, spec);
     }
+    let plugins = raw.plugins.map(|plugins| PluginPolicy {
+        // The schema has checked their form.
+        allow: plugins.allow.iter().map(|digest| bare(digest, "sha256:").to_lowercase()).collect(),
+        keys: plugins.keys.iter().map(|key| bare(key, ED25519_SPKI).to_owned()).collect(),
+    });
+    let allowed = Allowed { environment: options.environment, policy: plugins.as_ref(), modules };
+    expect(doc, &raw.destinations, home, allowed);
     // A destination with faults is one all the same: those who name it are not at fault.
     let names = Names {
         destinations: raw.destinations.keys().cloned().collect(),
@@ -104,14 +111,9 @@ pub(crate) fn environment(
     check_fallbacks(doc, &fallbacks.collect(), &names);
     let mut destinations = BTreeMap::new();
     for (name, destination) in raw.destinations {
-        let spec = bind_destination(doc, &name, destination, home, options, modules);
+        let spec = bind_destination(doc, &name, destination, home, options, allowed);
         destinations.extend(spec.map(|spec| (name, spec)));
     }
-    let plugins = raw.plugins.map(|plugins| PluginPolicy {
-        // The schema has checked their form.
-        allow: plugins.allow.iter().map(|digest| bare(digest, "sha256:").to_lowercase()).collect(),
-        keys: plugins.keys.iter().map(|key| bare(key, ED25519_SPKI).to_owned()).collect(),
-    });
     let listen = raw.listen.and_then(|text| match text.parse() {
         Ok(address) => Some(address),
         Err(_) => {
@@ -146,6 +148,31 @@ pub(crate) fn environment(
     (doc.errors() == before).then_some(environment)
 }
 
+/// A file in the folder that an environment's paths are relative to.
+fn source(home: &Path) -> PathBuf {
+    home.join("default.yaml")
+}
+
+/// Loads the files of modules that destinations name, several at once.
+fn expect(
+    doc: &Doc<'_>,
+    destinations: &BTreeMap<String, raw::Destination>,
+    home: &Path,
+    allowed: Allowed<'_>,
+) {
+    if doc.is_faulty("/plugins") {
+        return;
+    }
+    let source = source(home);
+    let named = destinations
+        .values()
+        .filter_map(|destination| module_file(&destination.module, destination.sha256.as_deref()?, &source));
+    let named: BTreeSet<ModuleRef> = named.collect();
+    let named: Vec<ModuleRef> =
+        named.into_iter().filter(|module| is_allowed(module, allowed.policy, allowed.modules)).collect();
+    allowed.modules.expect_alerters(&named);
+}
+
 fn bare<'a>(text: &'a str, before: &str) -> &'a str {
     text.strip_prefix(before).unwrap_or(text)
 }
@@ -156,12 +183,13 @@ fn bind_destination(
     raw: raw::Destination,
     home: &Path,
     options: &Options<'_>,
-    modules: &dyn Modules,
+    allowed: Allowed<'_>,
 ) -> Option<DestinationSpec> {
     let at = format!("/destinations/{name}");
-    let params = raw.params.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
-    let product = product(doc, &at, &raw.product, &params, modules);
-    let mut text = product.text;
+    let params = raw.params.clone().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+    let source = source(home);
+    let taken = alerter(doc, typed(&at, &raw, &source), &raw, &params, allowed)?;
+    let mut text = taken.text;
     if let Some(form) = raw.text {
         match (text.format, form) {
             (TextFormat::Plain | TextFormat::Markdown, _) => text.format = form.into(),
@@ -171,15 +199,21 @@ fn bind_destination(
             (TextFormat::Html | TextFormat::Mrkdwn, _) => doc
                 .fault(
                     &format!("{at}/text"),
-                    format!("the product `{}` accepts only its own markup", raw.product),
+                    format!("the product `{}` accepts only its own markup", taken.alerter.product),
                 )
                 .hint("write `text: plain`, or remove it; `use: webhook` accepts any form")
                 .push(doc),
         }
     }
-    let signing_secret = signing_secret(doc, &at, raw.signing_secret, home, options);
-    let endpoint = endpoint(doc, &at, product.kind, raw.endpoint, home, options)?;
-    let shown = shown_by_params(doc, &format!("{at}/params"), &params);
+    // Of another module it has been told that it means nothing.
+    let signs = raw.signing_secret.filter(|_| taken.alerter.builtin().is_some());
+    let signing_secret = signing_secret(doc, &at, signs, home, options);
+    let endpoint = taken.bounded(endpoint(doc, &at, taken.kind, raw.endpoint, home, options)?);
+    let shown = match taken.alerter.builtin() {
+        Some(_) => shown_by_params(doc, &format!("{at}/params"), &params),
+        // What its parameters mean is the module's own.
+        None => Vec::new(),
+    };
     let limit = raw.limit.and_then(|raw| limit(doc, &format!("{at}/limit"), &raw));
     let retry = |doc: &mut Doc<'_>, below: &str, span, default| {
         doc.positive(&format!("{at}/retry/{below}"), span, default)
@@ -195,55 +229,11 @@ fn bind_destination(
             limit,
             fallback: raw.fallback.map(DestinationName),
         },
-        product: raw.product,
+        alerter: taken.alerter,
+        module_digest: taken.digest,
         params,
         shown,
         endpoint,
         signing_secret,
     })
-}
-
-/// What a product accepts.
-struct Taken {
-    text: AlertText,
-    kind: EndpointKind,
-}
-
-/// Checks a destination's product and parameters. Returns what it accepts, or anything if it is unknown.
-fn product(doc: &mut Doc<'_>, at: &str, name: &str, params: &Value, modules: &dyn Modules) -> Taken {
-    let text = AlertText { format: TextFormat::Plain, styles: true, title_max: 0, body_max: 0 };
-    let unknown = Taken { text, kind: EndpointKind::Http };
-    let Some(info) = modules.product(name) else {
-        let known = modules.products();
-        let known: Vec<&str> = known.iter().map(String::as_str).collect();
-        doc.fault(&format!("{at}/use"), format!("unknown product `{name}`"))
-            .maybe_hint(suggest(name, &known))
-            .push(doc);
-        return unknown;
-    };
-    let below = format!("{at}/params");
-    match Schema::new(info.params_schema) {
-        Err(message) => doc
-            .fault(&format!("{at}/use"), format!("the product `{name}` has an invalid schema: {message}"))
-            .push(doc),
-        Ok(schema) => {
-            let before = doc.faults.len();
-            schema.check(params, &below, doc.spans, doc.faults);
-            if doc.faults.len() == before
-                && let Err(faults) = modules.prepare_destination(name, params)
-            {
-                told(doc, &below, faults);
-            }
-        }
-    }
-    Taken { text: info.text, kind: info.endpoint }
-}
-
-/// Errors that a module found in the parameters at `below`.
-pub(crate) fn told(doc: &mut Doc<'_>, below: &str, faults: Vec<Fault>) {
-    for fault in faults {
-        let pointer = format!("{below}{}", fault.path);
-        let name = crate::schema::path(&pointer);
-        doc.fault(&pointer, format!("`{name}`: {}", fault.message)).push(doc);
-    }
 }

@@ -9,7 +9,7 @@ use watchbell_pipeline::spec::{CatchUp, Meaning, NoData, RuleName, RuleSpec, Sch
 use watchbell_pipeline::{CANNOT_RUN_LABEL, OVERFLOW_LABEL};
 
 use super::doc::Doc;
-use super::module::module_ref;
+use super::module::{Allowed, Typed, module_ref};
 use super::params::{confine, doubt, within, without_effect};
 use super::schedule::{grid, hours, schedule, warn_of_grids};
 use super::target::{Asked, target};
@@ -34,9 +34,16 @@ impl Bench<'_> {
         let before = doc.errors();
         let raw: raw::Rule = doc.read(crate::schema::rule())?;
         let params = raw.params.unwrap_or_else(|| Value::Object(Map::new()));
-        let module = module_ref(doc, &raw.module, raw.sha256.as_deref(), source);
+        let typed = Typed {
+            at: "",
+            name: &raw.module,
+            sha256: raw.sha256.as_deref(),
+            source,
+            relative_to: "the manifest",
+        };
+        let module = module_ref(doc, typed);
         let module = module.and_then(|module| {
-            let info = self.module(doc, &module, &raw.module)?;
+            let info = self.module(doc, &module, typed)?;
             Some((module, info))
         });
 
@@ -168,52 +175,32 @@ impl Bench<'_> {
         })
     }
 
-    fn module(&self, doc: &mut Doc<'_>, module: &ModuleRef, typed: &str) -> Option<RuleModuleInfo> {
-        let told = self.may_run(doc, module, typed)?.and_then(|()| self.modules.rule(module));
+    fn module(&self, doc: &mut Doc<'_>, module: &ModuleRef, typed: Typed<'_>) -> Option<RuleModuleInfo> {
+        let allowed = Allowed {
+            environment: self.environment.map_or("", |environment| &environment.name),
+            policy: self.environment.and_then(|environment| environment.plugins.as_ref()),
+            modules: self.modules,
+        };
+        let told = allowed.may_run(doc, module, typed)?.and_then(|()| self.modules.rule(module));
+        let name = typed.name;
         match told {
-            Ok(info) => Some(info),
+            Ok(info) => return Some(info),
             Err(ModuleFault::Unknown) => {
                 let known = self.modules.rules();
                 let known: Vec<&str> = known.iter().map(String::as_str).collect();
-                doc.fault("/use", format!("unknown module `{typed}`"))
-                    .maybe_hint(suggest(typed, &known))
+                doc.fault("/use", format!("unknown module `{name}`"))
+                    .maybe_hint(suggest(name, &known))
                     .push(doc);
-                None
+            }
+            Err(ModuleFault::OtherKind) => {
+                doc.fault("/use", format!("the module `{name}` is an alerter, not a rule"))
+                    .hint("name it in `use` of a destination, in an environment")
+                    .push(doc);
             }
             Err(ModuleFault::Unusable(why)) => {
-                doc.fault("/use", format!("the module `{typed}` cannot be used: {why}")).push(doc);
-                None
+                doc.fault("/use", format!("the module `{name}` cannot be used: {why}")).push(doc);
             }
         }
-    }
-
-    /// Checks that the environment allows the module, before any of it runs. `None` if it does not.
-    fn may_run(&self, doc: &mut Doc<'_>, module: &ModuleRef, typed: &str) -> Option<Result<(), ModuleFault>> {
-        let environment = self.environment;
-        let policy = environment.and_then(|environment| environment.plugins.as_ref());
-        // Built-in modules are part of the program and trusted with it.
-        let (Some(environment), Some(policy)) = (environment, policy) else { return Some(Ok(())) };
-        if matches!(module, ModuleRef::Builtin(_)) {
-            return Some(Ok(()));
-        }
-        let identity = match self.modules.identity(module) {
-            Ok(identity) => identity,
-            Err(fault) => return Some(Err(fault)),
-        };
-        if policy.allows(&identity) {
-            return Some(Ok(()));
-        }
-        let (name, digest) = (&environment.name, &identity.digest);
-        let signed = match &*identity.signers {
-            [] => "it is not signed".to_owned(),
-            keys => format!("it is signed by {}, which is not among `plugins.keys`", keys.join(", ")),
-        };
-        doc.fault("/use", format!("the module `{typed}` is not allowed in environment `{name}`"))
-            .note(format!("its digest is {digest}, and {signed}"))
-            .hint(format!(
-                "add `sha256:{digest}` to `plugins.allow` of the environment, or have it signed with one of `plugins.keys`"
-            ))
-            .push(doc);
         None
     }
 

@@ -1,4 +1,7 @@
 //! An HTTP receiver.
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
 use watchbell_contract::Duration;
 
 use crate::secret::{SecretOr, SecretRef};
@@ -53,11 +56,24 @@ pub enum Auth {
     },
 }
 
-/// Permissions that are denied by default.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What its requests may do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grants {
     /// May connect to loopback, private and link-local addresses.
     pub private_addresses: bool,
+    /// The methods that requests may have; `None`: any.
+    pub methods: Option<BTreeSet<Method>>,
+}
+
+/// A method of a request.
+#[derive(Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
 }
 
 impl HttpEndpoint {

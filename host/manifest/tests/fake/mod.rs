@@ -2,7 +2,8 @@
 use serde_json::{Value, json};
 use watchbell_contract::{AlertText, Context, Duration, Fault, Plan, TextFormat};
 use watchbell_manifest::{
-    EndpointKind, Identity, ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo,
+    AlerterModuleInfo, AlerterRef, EndpointKind, Identity, ModuleFault, ModuleRef, Modules, ProductInfo,
+    RuleModuleInfo,
 };
 
 pub(crate) struct Fake;
@@ -21,6 +22,9 @@ impl Modules for Fake {
             ModuleRef::Builtin(name) => name.as_str(),
             ModuleRef::File { path, .. } if path.ends_with("broken.wasm") => {
                 return Err(ModuleFault::Unusable("built for SDK 0.4; this host offers 0.1–0.3".into()));
+            }
+            ModuleRef::File { path, .. } if path.ends_with("pager.wasm") => {
+                return Err(ModuleFault::OtherKind);
             }
             ModuleRef::File { .. } | ModuleRef::Registry { .. } => "any",
         };
@@ -108,25 +112,41 @@ impl Modules for Fake {
         vec!["slack".into(), "webhook".into(), "email".into()]
     }
 
-    fn product(&self, name: &str) -> Option<ProductInfo> {
-        let format = match name {
-            "slack" => TextFormat::Mrkdwn,
-            "webhook" => TextFormat::Plain,
-            "email" => TextFormat::Html,
-            _ => return None,
+    fn alerter(&self, module: &ModuleRef) -> Result<AlerterModuleInfo, ModuleFault> {
+        let file = match module {
+            ModuleRef::Builtin(name) => name.clone(),
+            ModuleRef::File { path, .. } => path.file_name().unwrap().to_string_lossy().into_owned(),
+            ModuleRef::Registry { place, .. } => place.rsplit('/').next().unwrap().to_owned(),
         };
-        Some(ProductInfo {
+        let (format, names): (_, &[&str]) = match file.as_str() {
+            "slack" => (TextFormat::Mrkdwn, &["slack"]),
+            "webhook" => (TextFormat::Plain, &["webhook"]),
+            "email" => (TextFormat::Html, &["email"]),
+            // Whatever a module calls its product, the host knows nothing of it.
+            "pager.wasm" | "pager" => (TextFormat::Plain, &["slack"]),
+            "mailer.wasm" => (TextFormat::Html, &["mailer"]),
+            "several.wasm" => (TextFormat::Plain, &["pager", "tickets", "tickets-eu"]),
+            "rule.wasm" => return Err(ModuleFault::OtherKind),
+            "broken.wasm" => return Err(ModuleFault::Unusable("it imports neither of two".into())),
+            _ => return Err(ModuleFault::Unknown),
+        };
+        let product = |name: &&str| ProductInfo {
+            name: (*name).into(),
             params_schema: json!({
                 "type": "object", "additionalProperties": false,
                 "properties": { "method": { "enum": ["POST", "PUT"] }, "channel": { "type": "string" }, "body": {} },
             }),
             text: AlertText { format, styles: true, title_max: 150, body_max: 3_000 },
-            endpoint: if name == "email" { EndpointKind::Mail } else { EndpointKind::Http },
+        };
+        Ok(AlerterModuleInfo {
+            products: names.iter().map(product).collect(),
+            endpoint: if names[0].contains("mail") { EndpointKind::Mail } else { EndpointKind::Http },
+            digest: format!("digest-of-{file}"),
         })
     }
 
-    fn prepare_destination(&self, product: &str, params: &Value) -> Result<(), Vec<Fault>> {
-        if product == "slack" && params["channel"] == "" {
+    fn prepare_destination(&self, alerter: &AlerterRef, params: &Value) -> Result<(), Vec<Fault>> {
+        if alerter.product == "slack" && params["channel"] == "" {
             return Err(vec![Fault { path: "/channel".into(), message: "names no channel".into() }]);
         }
         Ok(())

@@ -5,6 +5,7 @@ mod auth; // how the host authenticates
 mod body; // a credential in the body
 mod signature; // HMAC of the body
 mod sigv4; // AWS's signature
+mod method; // which methods requests may have
 mod destination; // URL, credentials and limits
 mod request; // the guest's request, checked
 mod draft; // keeps it instead of sending it
@@ -18,6 +19,7 @@ use crate::limits::{PAIRS_MAX, REQUEST_BYTES_MAX, REQUESTS_MAX};
 pub use auth::{Algorithm, Auth};
 pub use destination::{Destination, DestinationError, DestinationSettings, Grants};
 pub use draft::{Draft, Drafts};
+pub use method::{Method, Methods};
 pub use sigv4::SigV4;
 
 pub(crate) use send::{HttpAccess, HttpHost, link};

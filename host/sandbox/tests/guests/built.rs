@@ -77,6 +77,7 @@ guests! {
     "endless-loop" => endless_loop,
     "endless-response" => endless_response,
     "forbidden-host" => forbidden_host,
+    "hog-after-request" => hog_after_request,
     "huge-lines" => huge_lines,
     "invalid-strings" => invalid_strings,
     "log-flood" => log_flood,
@@ -95,6 +96,7 @@ guests! {
     "stack-overflow" => stack_overflow,
     "too-many-signals" => too_many_signals,
     "trap" => trap,
+    "trap-after-request" => trap_after_request,
     "wasi-import" => wasi_import,
     "wrong-world" => wrong_world,
 }
@@ -291,7 +293,7 @@ fn params_that_do_not_parse_are_told_by_the_module() {
 
 fn destination(base: &str, private_addresses: bool) -> Destination {
     let mut settings = DestinationSettings::new(Secret::new(base));
-    settings.grants = Grants { private_addresses };
+    settings.grants = Grants { private_addresses, ..Grants::default() };
     Destination::new(settings).unwrap()
 }
 
@@ -361,7 +363,7 @@ fn drip_feed(guest: &Guest) {
     on_runtime(async {
         let receiver = Receiver::start().await;
         let mut settings = DestinationSettings::new(Secret::new(receiver.url()));
-        settings.grants = Grants { private_addresses: true };
+        settings.grants = Grants { private_addresses: true, ..Grants::default() };
         settings.timeout = Duration::from_millis(200);
         let to = Destination::new(settings).unwrap();
         let outcome = guest.deliver(&to, &Limits::default()).await.unwrap();
@@ -378,7 +380,7 @@ fn slow_receiver(guest: &Guest) {
     on_runtime(async {
         let receiver = Receiver::start().await;
         let mut settings = DestinationSettings::new(Secret::new(receiver.url()));
-        settings.grants = Grants { private_addresses: true };
+        settings.grants = Grants { private_addresses: true, ..Grants::default() };
         settings.timeout = Duration::from_secs(120);
         let to = Destination::new(settings).unwrap();
         let limits = Limits { time_max: SLOW, ..Limits::default() };
@@ -397,6 +399,26 @@ fn loop_after_request(guest: &Guest) {
             error.to_string(),
             "the module exceeded its time limit (limits.time: 100ms); raise the limit, or give the rule less to do"
         );
+        assert_eq!(receiver.seen(), ["POST /"]);
+    });
+}
+
+fn hog_after_request(guest: &Guest) {
+    on_runtime(async {
+        let receiver = Receiver::start().await;
+        let to = destination(&receiver.url(), true);
+        let error = guest.deliver(&to, &Limits::default()).await.unwrap_err();
+        assert!(error.to_string().contains("exceeded its memory limit (limits.memory: 64MiB)"), "{error}");
+        assert_eq!(receiver.seen(), ["POST /"]);
+    });
+}
+
+fn trap_after_request(guest: &Guest) {
+    on_runtime(async {
+        let receiver = Receiver::start().await;
+        let to = destination(&receiver.url(), true);
+        let error = guest.deliver(&to, &Limits::default()).await.unwrap_err();
+        assert!(error.to_string().starts_with("the module trapped: wasm `unreachable`"), "{error}");
         assert_eq!(receiver.seen(), ["POST /"]);
     });
 }

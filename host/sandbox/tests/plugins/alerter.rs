@@ -115,7 +115,7 @@ async fn destination(script: &Script) -> Destination {
     let routes = Router::new().fallback(receive).with_state(script.clone());
     tokio::spawn(async move { axum::serve(listener, routes).await });
     let mut settings = DestinationSettings::new(Secret::new(base));
-    settings.grants = Grants { private_addresses: true };
+    settings.grants = Grants { private_addresses: true, ..Grants::default() };
     Destination::new(settings).unwrap()
 }
 

@@ -12,6 +12,7 @@ use crate::capabilities::http::address::{AddressRefused, CheckedResolver, privat
 use crate::capabilities::http::auth::Auth;
 use crate::capabilities::http::body::POINTER;
 use crate::capabilities::http::draft::Drafts;
+use crate::capabilities::http::method::Methods;
 use watchbell_secret::{Scrubber, Secret};
 
 /// Where an alerter delivers to, with which credentials and limits. Cheap to clone; owns its connections.
@@ -58,11 +59,12 @@ impl DestinationSettings {
     }
 }
 
-/// What a destination may do beyond connecting to public addresses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What requests to a destination may do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grants {
     /// May connect to loopback, private and link-local addresses, and to cloud metadata services.
     pub private_addresses: bool,
+    pub methods: Methods,
 }
 
 /// Why a destination is invalid. Never shows the URL, which may be a secret.

@@ -10,6 +10,7 @@ use url::Url;
 use crate::bytes::Size;
 use crate::capabilities::http::auth::Auth;
 use crate::capabilities::http::destination::{DestinationError, Inner};
+use crate::capabilities::http::method::{self, Methods};
 use crate::contract::since_v0_2::bindings::http::{Body, Failure, Request};
 use crate::contract::since_v0_2::bindings::types::Field;
 use crate::limits::{PAIRS_MAX, REQUEST_BYTES_MAX};
@@ -58,14 +59,7 @@ pub(crate) struct Prepared {
 
 /// `now`: when it is sent, which a signature says.
 pub(crate) fn prepare(request: Request, to: &Inner, now: SystemTime) -> Result<Prepared, Failure> {
-    let method = match request.method.as_str() {
-        "GET" => Method::GET,
-        "POST" => Method::POST,
-        "PUT" => Method::PUT,
-        "PATCH" => Method::PATCH,
-        "DELETE" => Method::DELETE,
-        other => return invalid(format!("`{other}` is not GET, POST, PUT, PATCH or DELETE")),
-    };
+    let method = granted(&request.method, &to.grants.methods)?;
     for (what, count) in [("headers", request.headers.len()), ("query parameters", request.query.len())] {
         if count > PAIRS_MAX {
             return invalid(format!("{count} {what}: more than {PAIRS_MAX}"));
@@ -91,6 +85,18 @@ pub(crate) fn prepare(request: Request, to: &Inner, now: SystemTime) -> Result<P
         aws.sign(&method, &mut url, &mut headers, &body, now).map_err(denied)?;
     }
     Ok(Prepared { method, url, headers, body })
+}
+
+fn granted(name: &str, methods: &Methods) -> Result<Method, Failure> {
+    let Some(method) = method::Method::named(name) else {
+        return invalid(format!("`{name}` is not GET, POST, PUT, PATCH or DELETE"));
+    };
+    if !methods.allow(method) {
+        return Err(Failure::Denied(format!(
+            "the destination does not grant `{method}`: if that is intended, add it to `grants.methods`"
+        )));
+    }
+    Ok(method.into())
 }
 
 fn invalid<T>(message: String) -> Result<T, Failure> {

@@ -10,7 +10,7 @@ use futures::stream;
 
 use crate::capabilities::http::auth::{Algorithm, Auth};
 use crate::capabilities::http::destination::{Destination, DestinationSettings, Grants};
-use crate::capabilities::http::{HttpAccess, SigV4};
+use crate::capabilities::http::{HttpAccess, Method, Methods, SigV4};
 use crate::contract::since_v0_2::bindings::http::{Body as Sent, Failure, Request, Response};
 use watchbell_secret::Secret;
 
@@ -33,7 +33,7 @@ impl Receiver {
 
     fn settings(&self, path: &str) -> DestinationSettings {
         let mut settings = DestinationSettings::new(Secret::new(format!("{}{path}", self.base)));
-        settings.grants = Grants { private_addresses: true };
+        settings.grants = Grants { private_addresses: true, ..Grants::default() };
         settings
     }
 
@@ -331,6 +331,32 @@ async fn inner_addresses_need_the_grant_by_name_and_by_number() {
         assert!(text.contains("grant the destination `private_addresses: true`"), "{host}: {text}");
     }
     assert_eq!(receiver.seen(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_method_that_is_not_granted_is_denied_unsent() {
+    let receiver = Receiver::start().await;
+    let with = |methods| {
+        let mut settings = receiver.settings("");
+        settings.grants.methods = methods;
+        settings
+    };
+    for (name, is_granted) in
+        [("POST", true), ("PATCH", true), ("GET", false), ("PUT", false), ("DELETE", false)]
+    {
+        let only = with(Methods::Only(vec![Method::Post, Method::Patch]));
+        let outcome = send(only, request(name, "/x", Sent::Empty)).await;
+        if is_granted {
+            assert_eq!(outcome.unwrap().status, 200, "{name}");
+        } else {
+            let why = format!(
+                "the destination does not grant `{name}`: if that is intended, add it to `grants.methods`"
+            );
+            assert_eq!(failure(outcome), ("denied", why));
+        }
+        assert_eq!(send(with(Methods::Any), request(name, "/x", Sent::Empty)).await.unwrap().status, 200);
+    }
+    assert_eq!(receiver.seen().len(), 7, "two that are granted, and five without a list");
 }
 
 #[tokio::test]
