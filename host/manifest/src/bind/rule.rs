@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use watchbell_contract::{Context, Duration, Plan, Severity};
 use watchbell_pipeline::OVERFLOW_LABEL;
 use watchbell_pipeline::spec::{CatchUp, Meaning, NoData, RuleName, RuleSpec, Schedule};
+use watchbell_text::Macros;
 
 use super::doc::Doc;
 use super::module::module_ref;
@@ -22,6 +23,8 @@ use crate::{BoundRule, Environment, ModuleFault, ModuleRef, Modules, RuleModuleI
 pub(crate) struct Bench<'a> {
     /// `None` if it is invalid; what depends on it is not checked.
     pub(crate) environment: Option<&'a Environment>,
+    /// What texts may import.
+    pub(crate) macros: &'a Macros,
     pub(crate) modules: &'a dyn Modules,
     /// Compiled once per module.
     pub(crate) schemas: BTreeMap<ModuleRef, Schema>,
@@ -68,8 +71,7 @@ impl Bench<'_> {
         let texts = raw.alert.as_ref();
         let title_place = place(doc, "/alert/title", texts.and_then(|alert| alert.title.as_ref()));
         let body_place = place(doc, "/alert/body", texts.and_then(|alert| alert.body.as_ref()));
-        let (alert, shown) =
-            alert::alert(doc, raw.alert, severity, &raw.key, zone.as_deref(), self.environment);
+        let (alert, shown) = alert::alert(doc, raw.alert, severity, &raw.key, zone.as_deref(), self);
         if let Some(place) = raw.key.iter().position(|field| field == OVERFLOW_LABEL) {
             doc.fault(
                 &format!("/key/{place}"),
