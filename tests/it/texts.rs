@@ -1,4 +1,4 @@
-//! What `check` says of names in texts.
+//! What `check` says of names in texts, and macros that rules share.
 
 use serde_json::json;
 
@@ -78,4 +78,52 @@ async fn the_shipped_rules_show_nothing_that_is_not_there() {
     let (code, _, err) = world.call(&["check", "--no-secrets", "--rules", &rules]).await;
     assert_eq!(code, 0, "{rules}: {err}");
     assert!(!err.contains("is always empty") && !err.contains("has it"), "{rules}: {err}");
+}
+
+const SHARED: &str = "\
+name: failing-host
+use: frequency
+index: logs-*
+every: 1m
+key: [host.name]
+params: { num_events: 3, timeframe: 5m }
+alert:
+  title: '{% import \"words\" as words %}{{ words.failing(labels.host.name) }}'
+  body: '{% import \"words\" as words %}{{ words.last(document) }}'
+  to: [hook]
+";
+
+const WORDS: &str = "\
+{% macro failing(host) %}{{ host }} fails ({{ value }} times){% endmacro %}
+{% macro last(event) %}**Last:** {{ event.message }}{% endmacro %}
+";
+
+/// One implementation renders the texts of tests, previews and checks.
+#[tokio::test(flavor = "multi_thread")]
+async fn macros_that_rules_share_are_in_tests_previews_and_checks() {
+    let world = World::new().await;
+    world.write("failing-host.yaml", SHARED);
+    std::fs::create_dir(world.rules().join("texts")).expect("a folder of macros");
+    world.write("texts/words.jinja", WORDS);
+    let test = TEST
+        .replace("fields: {", "fields: { message: 'a *b*',")
+        .replace("{ to: hook }", "{ to: hook, title: 'a fails (3 times)', body: '**Last:** a \\*b\\*' }");
+    world.write("failing-host.test.yaml", &test);
+    let rules = world.rules().display().to_string();
+    let call = async |args: &[&str]| world.call(&[args, &["--rules", &rules]].concat()).await;
+    for args in [["check"], ["test"]] {
+        let (code, out, err) = call(&args).await;
+        assert_eq!(code, 0, "{args:?}: {out} {err}");
+    }
+    let (code, out, err) = call(&["preview", "failing-host"]).await;
+    assert!(code == 0 && out.contains("a fails (3 times)"), "{code} {out} {err}");
+    let (code, out, err) = call(&["render"]).await;
+    assert!(code == 0 && out.contains("# texts/words.jinja"), "{code} {out} {err}");
+
+    world.write("texts/words.jinja", &WORDS.replace("last(event)", "latest(event)"));
+    let (code, _, err) = call(&["check"]).await;
+    assert!(
+        code == 1 && err.contains("`texts/words.jinja` has no macro `last`; it has `failing`, `latest`"),
+        "{err}"
+    );
 }

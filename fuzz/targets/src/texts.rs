@@ -1,12 +1,13 @@
 //! A template of a text, and what it is rendered from: the first line is a value, the rest the template.
 use watchbell_contract::{AlertText, Cause, Label, Severity, TextFormat, Timestamp};
-use watchbell_text::{Subject, check_template, names, render};
+use watchbell_text::{Macros, Subject, check_macros, check_template, names, render};
 
-/// A template ends in a text within the destination's limits, whatever it and the values hold.
+/// A template, also as a file of macros, ends in a text within the destination's limits, whatever it and the values hold.
 pub fn texts(input: &[u8]) {
     let Ok(input) = std::str::from_utf8(input) else { return };
     let (value, template) = input.split_once('\n').unwrap_or((input, "{{ summary }} {{ labels.a }}"));
-    let _ = check_template(template);
+    let macros: Macros = [("m", template)].into_iter().collect();
+    let _ = (check_template(template, &macros), check_macros("m", &macros));
     let _ = names(template);
     let labels = [Label { name: "a".into(), value: Some(value.into()) }];
     let details = serde_json::json!({ "v": value, "documents": [{ "v": value }] }).to_string();
@@ -30,7 +31,7 @@ pub fn texts(input: &[u8]) {
     };
     for format in [TextFormat::Plain, TextFormat::Markdown, TextFormat::Html, TextFormat::Mrkdwn] {
         let wants = AlertText { format, styles: true, title_max: 100, body_max: 500 };
-        let rendered = render(template, template, &subject, wants);
+        let rendered = render(template, template, &macros, &subject, wants);
         let lengths = (rendered.text.title.chars().count(), rendered.text.body.chars().count());
         assert!(lengths.0 <= 100 && lengths.1 <= 500, "{lengths:?}");
     }

@@ -213,9 +213,10 @@ fn wanted(spec: &RuleSpec, environment: &manifest::Environment) -> Wanted {
     if destinations.peek().is_none() {
         return Wanted::default();
     }
-    destinations.fold(Wanted::by(&spec.alert.title, &spec.alert.body), |wanted, destination| {
-        wanted.and(wanted_by(destination))
-    })
+    destinations
+        .fold(Wanted::by(&spec.alert.title, &spec.alert.body, &spec.alert.macros), |wanted, destination| {
+            wanted.and(wanted_by(destination))
+        })
 }
 
 /// What `rule` reads of its cluster.

@@ -138,7 +138,7 @@ fn worded(
     catalog: &Catalog,
 ) -> Result<(Intent, Vec<String>)> {
     let alert = &rule.spec.alert;
-    let job = sample::job(&alert.title, &alert.body, message, &[], wants);
+    let job = sample::job(&alert.title, &alert.body, message, &[], wants).with_macros(alert.macros.clone());
     let rendered = catalog.texts()?.render(&job)?;
     let faults = rendered.faults.iter().map(|found| format!("{}: {}", found.part.as_str(), found.fault));
     let faults = faults.collect();

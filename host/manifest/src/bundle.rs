@@ -6,6 +6,7 @@ use serde_json::Value;
 use watchbell_confine::Scope;
 use watchbell_contract::{Context, Duration};
 use watchbell_pipeline::spec::{RuleSpec, Schedule};
+use watchbell_text::Macros;
 
 use crate::environment::Environment;
 use crate::modules::ModuleRef;
@@ -21,6 +22,8 @@ pub struct Bundle {
     pub environment: Environment,
     /// Ordered by name.
     pub rules: Vec<BoundRule>,
+    /// The files of macros that the rules' texts import.
+    pub macros: Macros,
     pub warnings: Vec<Diagnostic>,
 }
 

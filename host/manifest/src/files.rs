@@ -51,17 +51,34 @@ fn is_test_file(path: &Path) -> bool {
     name.ends_with(".test.yaml") || name.ends_with(".test.yml")
 }
 
+/// Every file of macros in `folder`, which is below `root`, sorted by path.
+pub(crate) fn macros(root: &Path, folder: &Path, faults: &mut Vec<Diagnostic>) -> Vec<PathBuf> {
+    let is_wanted = |path: &Path| path.extension().is_some_and(|end| end == "jinja");
+    // From the root, so that a link may lead to any place within it.
+    walk_for(root, &is_wanted, &|path| !path.starts_with(folder), faults)
+}
+
 fn walk(root: &Path, tests: bool, faults: &mut Vec<Diagnostic>) -> Vec<PathBuf> {
     let environments = root.join("environments");
+    let is_wanted = |path: &Path| {
+        let is_yaml = path.extension().is_some_and(|end| end == "yaml" || end == "yml");
+        is_yaml && is_test_file(path) == tests
+    };
+    walk_for(root, &is_wanted, &|path| path == environments, faults)
+}
+
+fn walk_for(
+    root: &Path,
+    is_wanted: &dyn Fn(&Path) -> bool,
+    is_elsewhere: &dyn Fn(&Path) -> bool,
+    faults: &mut Vec<Diagnostic>,
+) -> Vec<PathBuf> {
     let walk = Walk {
-        is_wanted: &|path| {
-            let is_yaml = path.extension().is_some_and(|end| end == "yaml" || end == "yml");
-            is_yaml && is_test_file(path) == tests
-        },
+        is_wanted,
         // Editors and Kubernetes volume mounts keep their own files in hidden entries.
         is_skipped: &|path| {
             path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
-                || path == environments
+                || is_elsewhere(path)
         },
         folders_max: FOLDERS_MAX,
         entries_max: ENTRIES_MAX,

@@ -22,6 +22,7 @@ mod bundle; // what a rule is, checked
 mod options; // what to load, besides the files
 mod bind; // documents → typed values
 mod shown; // fields that texts show, and whether they exist
+mod macros; // macros that texts share
 mod load; // the whole process, in order
 mod render; // the effective bundle as YAML
 mod testing; // what a rule must find, and when

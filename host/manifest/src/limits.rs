@@ -9,6 +9,8 @@ pub(crate) const DEPTH_MAX: usize = 64;
 pub(crate) const NODES_MAX: usize = 100_000;
 /// Manifests below one root.
 pub(crate) const FILES_MAX: usize = 20_000;
+/// Files of macros that rules share.
+pub(crate) const MACRO_FILES_MAX: usize = 200;
 /// Files and folders of any name below one root.
 pub(crate) const ENTRIES_MAX: usize = 200_000;
 /// Bytes of a certificate authority's file, or of a client certificate's.

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+use watchbell_text::Macros;
 
 use crate::bind::doc::Doc;
 use crate::bind::{self, Bench, is_allowed, module_file};
@@ -11,7 +12,7 @@ use crate::overlay::{self, json as to_json};
 use crate::report::{Diagnostic, Level, Place, may_hint, nearest, suggest};
 use crate::tokens::Tokens;
 use crate::tree::{Data, Entry, Node, parse};
-use crate::{Bundle, Environment, ModuleRef, Modules, Report, files};
+use crate::{Bundle, Environment, ModuleRef, Modules, Report, files, macros};
 
 /// Loads every manifest below `root`, and the environment from `root/environments`.
 ///
@@ -44,7 +45,9 @@ pub fn load(root: &Path, options: &Options<'_>, modules: &dyn Modules) -> Result
         }
     }
 
-    let mut bench = Bench { environment: environment.as_ref(), modules, schemas: BTreeMap::new() };
+    let macros = macros::macros(root, &mut faults);
+    let mut bench =
+        Bench { environment: environment.as_ref(), macros: &macros, modules, schemas: BTreeMap::new() };
     let mut names: BTreeMap<String, Place> = BTreeMap::new();
     let mut rules = Vec::new();
     for (path, mut node) in manifests {
@@ -79,14 +82,21 @@ pub fn load(root: &Path, options: &Options<'_>, modules: &dyn Modules) -> Result
             bound.sort_by(|a, b| a.spec.name.cmp(&b.spec.name));
             let alerters = environment.destinations.iter();
             let alerters = alerters.map(|(name, spec)| json!([name, spec.module_digest]));
-            let whole = json!({
+            let mut whole = json!({
                 "alerters": alerters.collect::<Vec<_>>(),
                 "environment": environment.effective,
                 "name": environment.name,
                 "rules": bound.iter().map(|rule| json!([rule.effective, rule.module_digest])).collect::<Vec<_>>(),
             });
+            let used: BTreeMap<&str, &str> =
+                bound.iter().flat_map(|rule| rule.spec.alert.macros.files()).collect();
+            if !used.is_empty() {
+                whole["texts"] = json!(used);
+            }
             let digest = bind::digest(&whole);
-            Ok(Bundle { digest, environment, rules: bound, warnings: Report::new(warnings).diagnostics })
+            let macros: Macros = used.into_iter().collect();
+            let warnings = Report::new(warnings).diagnostics;
+            Ok(Bundle { digest, environment, rules: bound, macros, warnings })
         }
         _ => Err(Report::new(faults)),
     }

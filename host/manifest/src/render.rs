@@ -9,7 +9,7 @@ use watchbell_outside::{is_hidden, json, line, yaml_scalar};
 use crate::Bundle;
 use crate::tree::plain_value;
 
-/// The environment and every rule as YAML, one document each.
+/// The environment, every rule and every file of macros that texts import as YAML, one document each.
 pub fn render(bundle: &Bundle) -> String {
     let mut out = format!("# environment {}\n", bundle.environment.name);
     yaml(&bundle.environment.effective, 0, &mut out);
@@ -18,13 +18,17 @@ pub fn render(bundle: &Bundle) -> String {
         let _ = write!(out, "---\n# {}\n", line(&rule.source.display().to_string()));
         yaml(&rule.effective, 0, &mut out);
     }
+    for (name, source) in bundle.macros.files() {
+        let _ = write!(out, "---\n# texts/{}.jinja\n", line(name));
+        yaml(&serde_json::json!({ name: source }), 0, &mut out);
+    }
     out
 }
 
 /// One difference between two bundles.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Difference {
-    /// `environment`, or `rule NAME`.
+    /// `environment`, `rule NAME` or `texts NAME`.
     pub subject: String,
     /// `params.height`; empty: the whole.
     pub path: String,
@@ -49,6 +53,15 @@ pub fn differences(a: &Bundle, b: &Bundle) -> Vec<Difference> {
             (ours, theirs) => {
                 found.push(Difference { subject, path: String::new(), a: ours.cloned(), b: theirs.cloned() });
             }
+        }
+    }
+    let names: std::collections::BTreeSet<&str> =
+        a.macros.files().chain(b.macros.files()).map(|(name, _)| name).collect();
+    for name in names {
+        let of = |bundle: &Bundle| bundle.macros.source(name).map(Value::from);
+        let (a, b) = (of(a), of(b));
+        if a != b {
+            found.push(Difference { subject: format!("texts {name}"), path: String::new(), a, b });
         }
     }
     found

@@ -1,5 +1,6 @@
 //! Rules and destinations, parsed from a manifest. The `manifest` crate makes them; nothing here knows YAML.
 use watchbell_contract::{AlertText, Duration, Severity};
+use watchbell_text::Macros;
 
 use crate::active::Active;
 use crate::limit::Limit;
@@ -114,6 +115,8 @@ pub struct AlertSpec {
     pub title: String,
     /// minijinja source; Markdown, with the few inline HTML tags that alerts use (`a`, `b`, `i`, `code`, `br`).
     pub body: String,
+    /// The files of macros that they import.
+    pub macros: Macros,
     /// In order of `after`. If empty, nobody is notified, but episodes are kept.
     pub steps: Vec<Step>,
     /// How long after an announcement it is repeated while it lasts: the first time, the second, and so on; the last

@@ -21,7 +21,7 @@ pub(super) fn check(source: &str) -> Result<(), TemplateFault> {
     if source.len() > TEMPLATE_BYTES_MAX {
         let message =
             format!("it is larger than {} KiB; leave parts of it to a document", TEMPLATE_BYTES_MAX >> 10);
-        return Err(TemplateFault { line: 1, column: 1, message, is_limit: true });
+        return Err(TemplateFault::limit(1, 1, message));
     }
     let (mut tokens, mut elifs, mut begins) = (0, 0, false);
     for read in tokenize(source, false, Default::default()) {
@@ -44,7 +44,7 @@ pub(super) fn check(source: &str) -> Result<(), TemplateFault> {
             }
         };
         let (line, column) = (span.start_line.into(), u32::from(span.start_col) + 1);
-        return Err(TemplateFault { line, column, message, is_limit: true });
+        return Err(TemplateFault::limit(line, column, message));
     }
     Ok(())
 }
@@ -52,7 +52,11 @@ pub(super) fn check(source: &str) -> Result<(), TemplateFault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{check_template, names};
+    use crate::{Macros, names};
+
+    fn check_template(source: &str) -> Result<(), TemplateFault> {
+        crate::check_template(source, &Macros::default())
+    }
 
     fn fault(source: &str) -> TemplateFault {
         let fault = check_template(source).unwrap_err();

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use watchbell_contract::{AlertText, Cause, Label, Severity, Timestamp};
 
 use super::documents::DOCUMENTS_NOTE;
+use super::macros::Macros;
 use super::template::{Subject, TemplateFault};
 use super::{Text, plain, render};
 
@@ -24,6 +25,8 @@ const MORE_MAX: usize = 1_000;
 pub struct Job {
     title: String,
     body: String,
+    /// The files that the templates import.
+    macros: Macros,
     subject: Owned,
     #[serde(with = "wire::AlertText")]
     wants: AlertText,
@@ -117,13 +120,19 @@ impl Job {
             count: subject.count,
             more: subject.more.iter().take(MORE_MAX).map(|line| cut(line)).collect(),
         };
-        Self { title: title.to_owned(), body: body.to_owned(), subject, wants }
+        Self { title: title.to_owned(), body: body.to_owned(), macros: Macros::default(), subject, wants }
+    }
+
+    /// With the files that its templates import; others have no effect and only cost time.
+    #[must_use]
+    pub fn with_macros(self, macros: Macros) -> Self {
+        Self { macros, ..self }
     }
 
     /// Renders it here and now. A template may take seconds and gigabytes: only the component does this, where both have
     /// limits.
     pub fn render(&self) -> Rendered {
-        render(&self.title, &self.body, &self.subject.borrowed(), self.wants)
+        render(&self.title, &self.body, &self.macros, &self.subject.borrowed(), self.wants)
     }
 
     /// The text if it cannot be rendered: rule, summary, severity, link, and `why`. At most 16,000 characters, made in
@@ -241,10 +250,12 @@ mod tests {
             Label { name: "team".into(), value: None },
         ];
         let job = job(&labels, "s", r#"{"a":1}"#, "https://k.example/", &["b".into()]);
+        let job =
+            job.with_macros([("links", "{% macro all() %}{{ link }}{% endmacro %}")].into_iter().collect());
         assert_eq!(Job::decode(&job.encode()).unwrap(), job);
         let fault = PartFault {
             part: Part::Body,
-            fault: TemplateFault { line: 2, column: 3, message: "m".into(), is_limit: true },
+            fault: TemplateFault { line: 2, column: 3, message: "m".into(), is_limit: true, file: None },
         };
         let rendered = Rendered { faults: vec![fault], ..job.render() };
         assert_eq!(Rendered::decode(&rendered.encode()).unwrap(), rendered);

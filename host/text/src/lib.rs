@@ -8,6 +8,7 @@ mod standard; // the defaults where a manifest has no text
 mod escape; // values, escaped so that minijinja and Markdown ignore them
 mod names; // the names that a template uses
 mod bounds; // what is too large or too nested to be parsed
+mod macros; // macros in files, which templates import
 mod wanted; // which documents a template shows
 mod template; // minijinja, with the names available to a text
 mod address; // addresses, in links and in running text
@@ -20,6 +21,7 @@ mod plain; // the text if it could not be rendered
 pub use bounds::TEMPLATE_BYTES_MAX;
 pub use documents::{DOCUMENTS, DOCUMENTS_ELSE, DOCUMENTS_NOTE};
 pub use job::{Job, NotOfThisBuild, Part, PartFault, Rendered};
+pub use macros::{IMPORTED_BYTES_MAX, Macros, check_macros};
 pub use names::{Name, NameKind, names};
 pub use standard::{BODY, TITLE};
 pub use template::{Subject, TemplateFault, check_template};
@@ -36,13 +38,14 @@ pub struct Text {
 }
 
 /// Renders both templates for a destination. An alert with a broken template still shows its summary.
-pub fn render(title: &str, body: &str, subject: &Subject<'_>, wants: AlertText) -> Rendered {
+/// `macros` are the files that the templates may import.
+pub fn render(title: &str, body: &str, macros: &Macros, subject: &Subject<'_>, wants: AlertText) -> Rendered {
     // A message for several signals says so, unless the template already does.
     let grouped = |source: &str, more: &str| {
-        let silent = subject.count > 1 && !template::mentions(source, &["more", "count"]);
+        let silent = subject.count > 1 && !template::mentions(source, macros, &["more", "count"]);
         if silent { format!("{source}{more}") } else { source.to_owned() }
     };
-    let fill = |source: &str, max: u32| template::fill(source, subject, max as usize + 1);
+    let fill = |source: &str, max: u32| template::fill(source, macros, subject, max as usize + 1);
     let fallback = || escape::value(&escape::clean(&format!("{}: {}", subject.rule, subject.summary)));
     let (title, title_fault) = match fill(&grouped(title, standard::TITLE_MORE), wants.title_max) {
         Ok(text) if escape::unescape(&text).any(|(c, _)| !c.is_whitespace()) => (text, None),

@@ -1,4 +1,4 @@
-//! The names that a template uses: variables, filters and tests, with their positions.
+//! The names that a template uses: variables, filters, tests and what it imports, with their positions.
 use std::collections::BTreeMap;
 
 use minijinja::machinery::ast::{Call, CallArg, Expr, Macro, Stmt};
@@ -10,8 +10,11 @@ use super::bounds;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
     pub kind: NameKind,
-    /// A variable and the lookups written after it: `labels`, `host`, `name`.
+    /// A variable and the lookups written after it: `labels`, `host`, `name`. For a macro its file, empty for a macro of
+    /// the template itself, and its name; without a name if all of the file's macros may be meant.
     pub path: Vec<String>,
+    /// The macro that uses it, unless it is used outside of macros.
+    pub within: Option<String>,
     /// Starts at 1, within the template.
     pub line: u32,
     /// In characters, starting at 1.
@@ -23,7 +26,16 @@ pub enum NameKind {
     Variable,
     Filter,
     Test,
+    /// A file of macros that is imported.
+    Import,
+    Macro,
+    /// A statement that texts may not use: one that loads another template and is not an import of a file by its literal
+    /// name, or one that sets how values are escaped.
+    Unsupported,
 }
+
+/// The first part of a path that leads into a file of macros, before the file's name; no variable is called so.
+const MACROS: &str = "{}";
 
 /// The names that `source` uses without binding them itself, in source order. A name bound to part of something else
 /// counts as that part: in `{% for d in documents %}{{ d.user }}`, `documents`, `0`, `user`. Empty if the template
@@ -45,6 +57,8 @@ struct Reader<'a> {
     names: Vec<Name>,
     /// By scope: the path that each name stands for, if it is one.
     bound: Vec<BTreeMap<&'a str, Option<Vec<String>>>>,
+    /// The outermost macro that is being read.
+    within: Option<&'a str>,
 }
 
 impl<'a> Reader<'a> {
@@ -86,27 +100,61 @@ impl<'a> Reader<'a> {
                 self.scope(&[], None, &set.body);
                 self.bind(&set.target, None);
             }
-            Stmt::AutoEscape(block) => self.scope(&[], None, &block.body),
+            Stmt::AutoEscape(block) => {
+                self.unsupported("autoescape", block.span());
+                self.scope(&[], None, &block.body);
+            }
             Stmt::FilterBlock(block) => {
                 self.expression(&block.filter);
                 self.scope(&[], None, &block.body);
             }
             Stmt::Block(block) => self.scope(&[], None, &block.body),
             Stmt::Macro(define) => {
-                self.bind_name(define.name, None);
+                self.bind_name(define.name, Some(vec![MACROS.into(), String::new(), define.name.into()]));
+                let outer = self.within;
+                self.within = outer.or(Some(define.name));
                 self.define(define);
+                self.within = outer;
             }
             Stmt::CallBlock(block) => {
                 self.call(&block.call);
                 self.define(&block.macro_decl);
             }
             Stmt::Do(statement) => self.call(&statement.call),
-            Stmt::EmitRaw(_)
-            | Stmt::Import(_)
-            | Stmt::FromImport(_)
-            | Stmt::Extends(_)
-            | Stmt::Include(_) => {}
+            Stmt::Import(import) => {
+                let file = self.import(&import.expr, import.span());
+                self.bind(&import.name, file.map(|file| vec![MACROS.into(), file]));
+            }
+            Stmt::FromImport(import) => {
+                let file = self.import(&import.expr, import.span());
+                for (name, alias) in &import.names {
+                    let Expr::Var(var) = name else { continue };
+                    let path = file.clone().map(|file| vec![MACROS.into(), file, var.id.to_owned()]);
+                    path.clone().into_iter().for_each(|path| self.variable(path, var.span()));
+                    self.bind(alias.as_ref().unwrap_or(name), path);
+                }
+            }
+            Stmt::Extends(extends) => self.unsupported("extends", extends.span()),
+            Stmt::Include(include) => self.unsupported("include", include.span()),
+            Stmt::EmitRaw(_) => {}
         }
+    }
+
+    /// The file that is imported, if it is known before the template is rendered.
+    fn import(&mut self, file: &Expr<'_>, span: Span) -> Option<String> {
+        let name = match file {
+            Expr::Const(name) => name.value.as_str().map(str::to_owned),
+            _ => None,
+        };
+        match &name {
+            Some(name) => self.name(NameKind::Import, vec![name.clone()], span),
+            None => self.unsupported("import", span),
+        }
+        name
+    }
+
+    fn unsupported(&mut self, statement: &str, span: Span) {
+        self.name(NameKind::Unsupported, vec![statement.to_owned()], span);
     }
 
     fn scope(
@@ -164,7 +212,7 @@ impl<'a> Reader<'a> {
     fn expression(&mut self, expression: &'a Expr<'a>) {
         if path(expression).is_some() {
             if let Some((path, span)) = self.path(expression) {
-                self.name(NameKind::Variable, path, span);
+                self.variable(path, span);
             }
             return;
         }
@@ -206,9 +254,10 @@ impl<'a> Reader<'a> {
     }
 
     fn call(&mut self, call: &'a Call<'a>) {
-        // The last step of the path is a method of the part before it.
+        // The last step of the path is a macro of a file, or a method of the part before it.
+        let is_macro = self.path(&call.expr).is_some_and(|(path, _)| path[0] == MACROS);
         match &call.expr {
-            Expr::GetAttr(method) => self.expression(&method.expr),
+            Expr::GetAttr(method) if !is_macro => self.expression(&method.expr),
             function => self.expression(function),
         }
         self.arguments(&call.args);
@@ -224,10 +273,21 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn variable(&mut self, mut path: Vec<String>, span: Span) {
+        if path[0] != MACROS {
+            return self.name(NameKind::Variable, path, span);
+        }
+        // What is looked up in a macro is not a part of a file.
+        path.truncate(3);
+        path.remove(0);
+        self.name(NameKind::Macro, path, span);
+    }
+
     fn name(&mut self, kind: NameKind, path: Vec<String>, span: Span) {
         self.names.push(Name {
             kind,
             path,
+            within: self.within.map(str::to_owned),
             line: span.start_line.into(),
             column: u32::from(span.start_col) + 1,
         });
@@ -263,6 +323,9 @@ mod tests {
                 NameKind::Variable => "",
                 NameKind::Filter => "|",
                 NameKind::Test => "is ",
+                NameKind::Import => "import ",
+                NameKind::Macro => "macro ",
+                NameKind::Unsupported => "unsupported ",
             };
             format!("{}:{} {kind}{}", name.line, name.column, name.path.join("/"))
         };
@@ -281,9 +344,9 @@ mod tests {
     #[test]
     fn what_the_template_binds_is_not_named() {
         assert!(read("{% for a, b in [] %}{{ a }}{{ b }}{{ loop.index }}{% endfor %}").is_empty());
-        assert!(
-            read("{% set a = 1 %}{{ a }}{% macro m(b) %}{{ b }}{{ caller() }}{% endmacro %}{{ m(1) }}")
-                .is_empty()
+        assert_eq!(
+            read("{% set a = 1 %}{{ a }}{% macro m(b) %}{{ b }}{{ caller() }}{% endmacro %}{{ m(1) }}"),
+            ["1:77 macro /m"]
         );
         assert_eq!(read("{% for a in a %}{% endfor %}{{ a }}"), ["1:13 a", "1:32 a"]);
         assert_eq!(read("{% set a = a %}"), ["1:12 a"]);
@@ -301,6 +364,27 @@ mod tests {
         assert_eq!(
             read("{% for a in b | list %}{% set c = a.x %}{{ c.y }}{% endfor %}"),
             ["1:13 b", "1:17 |list"]
+        );
+    }
+
+    #[test]
+    fn macros_are_known_by_file_and_name() {
+        assert_eq!(
+            read("{% import 'a' as t %}{{ t.row(labels.host) }}{{ t }}"),
+            ["1:4 import a", "1:25 macro a/row", "1:31 labels/host", "1:49 macro a"]
+        );
+        assert_eq!(
+            read("{% from 'a' import row as r, foot %}{% call r(1) %}{{ value }}{% endcall %}"),
+            ["1:4 import a", "1:20 macro a/row", "1:30 macro a/foot", "1:45 macro a/row", "1:55 value"]
+        );
+        assert_eq!(
+            read("{% include 'a' %}{% import rule as r %}{{ r.x() }}{% extends 'b' %}"),
+            ["1:4 unsupported include", "1:21 unsupported import", "1:54 unsupported extends"]
+        );
+        let within = |source| names(source).into_iter().map(|name| name.within).collect::<Vec<_>>();
+        assert_eq!(
+            within("{% macro m() %}{{ a }}{% macro n() %}{{ b }}{% endmacro %}{% endmacro %}{{ c }}"),
+            [Some("m".to_owned()), Some("m".to_owned()), None]
         );
     }
 }

@@ -1,7 +1,8 @@
 //! Which documents behind a signal its texts show; only those are fetched.
 use std::collections::BTreeSet;
 
-use super::names::{NameKind, names};
+use super::macros::{Macros, reached};
+use super::names::NameKind;
 
 /// The maximum documents that a message shows.
 pub const DOCUMENTS_MAX: u32 = 10;
@@ -28,14 +29,19 @@ impl Wanted {
     }
 
     /// For a rule's texts.
-    pub fn by(title: &str, body: &str) -> Self {
-        Self::of(title).and(Self::of(body))
+    pub fn by(title: &str, body: &str, macros: &Macros) -> Self {
+        Self::of_all(title, macros).and(Self::of_all(body, macros))
     }
 
-    /// For a template. If in doubt, it returns more rather than less.
+    /// For a template without macros of files. If in doubt, it returns more rather than less.
     pub fn of(source: &str) -> Self {
-        let variables = names(source).into_iter().filter(|name| name.kind == NameKind::Variable);
-        variables.fold(Self::default(), |wanted, name| {
+        Self::of_all(source, &Macros::default())
+    }
+
+    fn of_all(source: &str, macros: &Macros) -> Self {
+        let reached = reached(source, macros);
+        let variables = reached.iter().filter(|(_, name)| name.kind == NameKind::Variable);
+        variables.fold(Self::default(), |wanted, (source, name)| {
             let path: Vec<&str> = name.path.iter().map(String::as_str).collect();
             wanted.and(Self::of_path(&path, source))
         })
@@ -152,8 +158,30 @@ mod tests {
     #[test]
     fn a_rule_without_a_body_shows_the_newest_document() {
         use crate::{BODY, TITLE};
-        assert_eq!(Wanted::by(TITLE, BODY), Wanted { count: 1, ..Wanted::default() });
-        assert_eq!(Wanted::by(TITLE, "{{ details.count }}").count, 0);
-        assert_eq!(Wanted::by("{{ document.user }}", "{{ details.count }}").count, 1);
+        let by = |title, body| Wanted::by(title, body, &Macros::default());
+        assert_eq!(by(TITLE, BODY), Wanted { count: 1, ..Wanted::default() });
+        assert_eq!(by(TITLE, "{{ details.count }}").count, 0);
+        assert_eq!(by("{{ document.user }}", "{{ details.count }}").count, 1);
+    }
+
+    #[test]
+    fn what_a_macro_shows_is_wanted_by_those_that_use_it() {
+        let macros: Macros = [
+            ("a", "{% macro who() %}{{ document.user }}{% endmacro %}{% macro all() %}{{ documents }}{% endmacro %}"),
+            ("b", "{% import 'a' as a %}{% macro by() %}by {{ a.who() }}{% endmacro %}"),
+        ]
+        .into_iter()
+        .collect();
+        let by = |body| {
+            let Wanted { count, fields, .. } = Wanted::by("", body, &macros);
+            (count, fields.map(|fields| fields.into_iter().collect()))
+        };
+        assert_eq!(by("{% import 'a' as a %}").0, 0);
+        assert_eq!(by("{% import 'a' as a %}{{ a.who() }}"), some(1, ["user"]));
+        assert_eq!(by("{% from 'b' import by as c %}{{ c() }}"), some(1, ["user"]));
+        assert_eq!(by("{% import 'a' as a %}{{ a.all() }}"), (DOCUMENTS_MAX, None));
+        // As a whole it may be used in any way.
+        assert_eq!(by("{% import 'a' as a %}{% set b = a %}{{ b.who() }}").0, DOCUMENTS_MAX);
+        assert_eq!(by("{% import 'a' as a %}{{ a | length }}").0, DOCUMENTS_MAX);
     }
 }

@@ -94,7 +94,7 @@ impl VirtualHost {
         };
         let http = load("alerter-http");
         let to = |url: &str| {
-            let grants = Grants { private_addresses: true };
+            let grants = Grants { private_addresses: true, ..Grants::default() };
             let settings = DestinationSettings { grants, ..DestinationSettings::new(Secret::new(url)) };
             Receiver::Http(Destination::new(settings).expect("an address"))
         };

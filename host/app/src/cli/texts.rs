@@ -37,7 +37,10 @@ fn fault(part: Part, place: &TextPlace, job: &Job, renderer: &Renderer) -> Optio
         Err(fault) => (place.at(1, 1), fault.to_string()),
         Ok(rendered) => {
             let fault = rendered.faults.into_iter().map(|found| found.fault).find(|fault| fault.is_limit)?;
-            (place.at(fault.line, fault.column), fault.message)
+            match fault.file {
+                Some(_) => (place.at(1, 1), fault.to_string()),
+                None => (place.at(fault.line, fault.column), fault.message),
+            }
         }
     };
     Some(Diagnostic {
@@ -55,5 +58,6 @@ fn sampled(bundle: &Bundle, rule: &BoundRule, title: &str, body: &str) -> Job {
     let texts = to.iter().filter_map(|name| Some(bundle.environment.destinations.get(&name.0)?.outbox.text));
     let wants = texts.max_by_key(|text| text.body_max).unwrap_or(sample::USUAL);
     let more = ["another".to_owned(), "one more".to_owned()];
-    sample::job(title, body, &sample::of_rule(bundle, rule), &more, wants)
+    let job = sample::job(title, body, &sample::of_rule(bundle, rule), &more, wants);
+    job.with_macros(rule.spec.alert.macros.clone())
 }

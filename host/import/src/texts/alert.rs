@@ -1,5 +1,5 @@
 //! Title and body of a rule.
-use watchbell_text::check_template;
+use watchbell_text::{Macros, check_template};
 
 use super::python::{Part, Which, printf, read};
 use super::{Dialect, Term, Terms, Writer, jinja};
@@ -71,7 +71,7 @@ fn title(
 
 fn checked(options: &mut Options, option: &str, made: Result<String, String>) -> Option<String> {
     let part = if option == "alert_subject" { "alert.title" } else { "alert.body" };
-    let made = made.and_then(|text| match check_template(&text) {
+    let made = made.and_then(|text| match check_template(&text, &Macros::default()) {
         Ok(()) => Ok(text),
         Err(fault) => Err(fault.to_string()),
     });

@@ -1,10 +1,11 @@
 //! What is sent, and to whom.
 use watchbell_contract::{Duration, Severity};
 use watchbell_pipeline::spec::{AlertSpec, Comparison, DestinationName, Step, Worse};
-use watchbell_text::{self as text, NameKind, check_template};
+use watchbell_text::{self as text, Macros, NameKind, check_template};
 
 use super::doc::Doc;
 use super::group;
+use super::rule::Bench;
 use super::schedule::hours;
 use super::texts;
 use crate::report::suggest;
@@ -17,13 +18,14 @@ pub(crate) fn alert(
     base: Severity,
     key: &[String],
     zone: Option<&str>,
-    environment: Option<&Environment>,
+    bench: &Bench<'_>,
 ) -> (AlertSpec, Vec<Shown>) {
+    let environment = bench.environment;
     let typed = typed.unwrap_or_default();
     let mut shown = Vec::new();
     for (pointer, text) in [("/alert/title", &typed.title), ("/alert/body", &typed.body)] {
         if let Some(text) = text {
-            template(doc, pointer, text, key);
+            template(doc, pointer, text, bench.macros, key);
             shown.extend(texts::shown(doc, pointer, text));
         }
     }
@@ -72,9 +74,12 @@ pub(crate) fn alert(
     }
     let ack_for = typed.ack.and_then(|ack| ack.lasts);
     let ack_for = ack_for.map(|lasts| doc.positive("/alert/ack/for", Some(lasts), Duration::ZERO));
+    let title = typed.title.unwrap_or_else(|| text::TITLE.into());
+    let body = typed.body.unwrap_or_else(|| text::BODY.into());
     let alert = AlertSpec {
-        title: typed.title.unwrap_or_else(|| text::TITLE.into()),
-        body: typed.body.unwrap_or_else(|| text::BODY.into()),
+        macros: bench.macros.imported([title.as_str(), body.as_str()]),
+        title,
+        body,
         steps,
         repeat,
         repeats_max: typed.repeat_max,
@@ -191,11 +196,11 @@ fn destinations(
     names.into_iter().map(DestinationName).collect()
 }
 
-fn template(doc: &mut Doc<'_>, pointer: &str, text: &str, key: &[String]) {
+fn template(doc: &mut Doc<'_>, pointer: &str, text: &str, macros: &Macros, key: &[String]) {
     // An error at the end of the text may be reported on the line after it.
     let lines = u32::try_from(text.lines().count()).unwrap_or(u32::MAX).max(1);
     let name = crate::schema::path(pointer);
-    if let Err(fault) = check_template(text) {
+    if let Err(fault) = check_template(text, macros) {
         let place = doc.spans.within(pointer, text, fault.line.min(lines), fault.column);
         let message = format!("`{name}` is not a template: {}", fault.message);
         crate::Diagnostic::error(&place, message).push(doc);

@@ -7,6 +7,7 @@ use watchbell_contract::{Context, Duration, Plan, Severity};
 use watchbell_pipeline::message::HOST;
 use watchbell_pipeline::spec::{CatchUp, Meaning, NoData, RuleName, RuleSpec, Schedule};
 use watchbell_pipeline::{CANNOT_RUN_LABEL, OVERFLOW_LABEL};
+use watchbell_text::Macros;
 
 use super::doc::Doc;
 use super::module::{Allowed, Typed, module_ref};
@@ -23,6 +24,8 @@ use crate::{BoundRule, Environment, ModuleFault, ModuleRef, Modules, RuleModuleI
 pub(crate) struct Bench<'a> {
     /// `None` if it is invalid; what depends on it is not checked.
     pub(crate) environment: Option<&'a Environment>,
+    /// What texts may import.
+    pub(crate) macros: &'a Macros,
     pub(crate) modules: &'a dyn Modules,
     /// Compiled once per module.
     pub(crate) schemas: BTreeMap<ModuleRef, Schema>,
@@ -76,8 +79,7 @@ impl Bench<'_> {
         let texts = raw.alert.as_ref();
         let title_place = place(doc, "/alert/title", texts.and_then(|alert| alert.title.as_ref()));
         let body_place = place(doc, "/alert/body", texts.and_then(|alert| alert.body.as_ref()));
-        let (alert, shown) =
-            alert::alert(doc, raw.alert, severity, &raw.key, zone.as_deref(), self.environment);
+        let (alert, shown) = alert::alert(doc, raw.alert, severity, &raw.key, zone.as_deref(), self);
         if raw.name == HOST {
             doc.fault("/name", format!("`{HOST}` is the name by which the host tells about itself"))
                 .hint("give the rule another name")

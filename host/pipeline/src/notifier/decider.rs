@@ -308,8 +308,9 @@ impl Decider {
         let picked = self.outbox.pick(context.now, &plain);
         context.actions.extend(picked.notes.into_iter().map(Action::Note));
         for Wanted { order, message, wants } in picked.texts {
-            let (title, body) = self.templates.of(&message);
-            let job = Box::new(Job::new(&title, &body, &message.subject(), wants));
+            let template = self.templates.of(&message);
+            let job = Job::new(&template.title, &template.body, &message.subject(), wants);
+            let job = Box::new(job.with_macros(template.macros));
             context.actions.push_back(Action::Render { order, epoch, job });
         }
         for settled in picked.dead {

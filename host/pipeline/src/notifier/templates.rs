@@ -2,16 +2,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use watchbell_text::{Name, NameKind};
+use watchbell_text::{Macros, Name, NameKind};
 
 use crate::message::{Instead, Message, Wording};
 use crate::spec::{RuleName, RuleSpec};
 
-/// A rule's title and body, as minijinja sources.
+/// A title and a body, as minijinja sources, and what they import.
 #[derive(Clone, Debug)]
 pub(crate) struct AlertTemplate {
-    title: String,
-    body: String,
+    pub(crate) title: String,
+    pub(crate) body: String,
+    pub(crate) macros: Macros,
+}
+
+impl AlertTemplate {
+    fn new(title: &str, body: &str) -> Self {
+        Self { title: title.to_owned(), body: body.to_owned(), macros: Macros::default() }
+    }
 }
 
 /// The templates of the rules in force, and of ended rules that still have queued messages.
@@ -75,41 +82,50 @@ impl Templates {
     ) {
         self.by_rule.retain(|name, _| owing.contains(name));
         let texts = rules.map(|spec| {
-            let template = AlertTemplate { title: spec.alert.title.clone(), body: spec.alert.body.clone() };
+            let template = AlertTemplate {
+                macros: spec.alert.macros.clone(),
+                ..AlertTemplate::new(&spec.alert.title, &spec.alert.body)
+            };
             (spec.name.clone(), template)
         });
         self.by_rule.extend(texts);
     }
 
     /// The templates of `message`. For a rule whose templates are no longer known, they show the summary.
-    pub(crate) fn of(&self, message: &Message) -> (String, String) {
-        let (title, body) = self.of_wording(message);
+    pub(crate) fn of(&self, message: &Message) -> AlertTemplate {
+        let template = self.of_wording(message);
         match &message.route.instead {
-            Some(instead) => (title, body + &note(instead)),
-            None => (title, body),
+            Some(instead) => AlertTemplate { body: template.body + &note(instead), ..template },
+            None => template,
         }
     }
 
-    fn of_wording(&self, message: &Message) -> (String, String) {
-        let known = self.by_rule.get(&message.rule);
-        let (title, body) = known.map_or(("", "{{ summary }}"), |known| (&known.title, &known.body));
+    fn of_wording(&self, message: &Message) -> AlertTemplate {
+        let known = || {
+            let known = self.by_rule.get(&message.rule).cloned();
+            known.unwrap_or_else(|| AlertTemplate::new("", "{{ summary }}"))
+        };
+        let followed_by = |words: &str| {
+            let known = known();
+            AlertTemplate { body: known.body + words, ..known }
+        };
         match message.wording {
-            Wording::Rule => (title.to_owned(), body.to_owned()),
-            Wording::RuleEnded => (title.to_owned(), format!("{body}{RULE_ENDED}")),
-            Wording::BeforeStore => (title.to_owned(), format!("{body}{BEFORE_STORE}")),
-            Wording::Acknowledged => (title.to_owned(), format!("{body}{ACKNOWLEDGED}")),
-            Wording::Unacknowledged => (title.to_owned(), format!("{body}{UNACKNOWLEDGED}")),
-            Wording::Grouped if watchbell_text::names(body).iter().any(is_more) => {
-                (title.to_owned(), body.to_owned())
-            }
-            Wording::Grouped => (title.to_owned(), format!("{body}{GROUPED}")),
-            Wording::Gap => (GAP_TITLE.to_owned(), GAP_BODY.to_owned()),
-            Wording::CannotRun => (CANNOT_RUN_TITLE.to_owned(), CANNOT_RUN_BODY.to_owned()),
-            Wording::Overflow => (OVERFLOW_TITLE.to_owned(), OVERFLOW_BODY.to_owned()),
-            Wording::Backlog => (BACKLOG_TITLE.to_owned(), BACKLOG_BODY.to_owned()),
-            Wording::Edited => (EDITED_TITLE.to_owned(), EDITED_BODY.to_owned()),
-            Wording::Limited => (LIMITED_TITLE.to_owned(), LIMITED_BODY.to_owned()),
-            Wording::Host => (HOST_TITLE.to_owned(), HOST_BODY.to_owned()),
+            Wording::Rule => known(),
+            Wording::RuleEnded => followed_by(RULE_ENDED),
+            Wording::BeforeStore => followed_by(BEFORE_STORE),
+            Wording::Acknowledged => followed_by(ACKNOWLEDGED),
+            Wording::Unacknowledged => followed_by(UNACKNOWLEDGED),
+            Wording::Grouped => match known() {
+                known if watchbell_text::names(&known.body).iter().any(is_more) => known,
+                known => AlertTemplate { body: known.body + GROUPED, ..known },
+            },
+            Wording::Gap => AlertTemplate::new(GAP_TITLE, GAP_BODY),
+            Wording::CannotRun => AlertTemplate::new(CANNOT_RUN_TITLE, CANNOT_RUN_BODY),
+            Wording::Overflow => AlertTemplate::new(OVERFLOW_TITLE, OVERFLOW_BODY),
+            Wording::Backlog => AlertTemplate::new(BACKLOG_TITLE, BACKLOG_BODY),
+            Wording::Edited => AlertTemplate::new(EDITED_TITLE, EDITED_BODY),
+            Wording::Limited => AlertTemplate::new(LIMITED_TITLE, LIMITED_BODY),
+            Wording::Host => AlertTemplate::new(HOST_TITLE, HOST_BODY),
         }
     }
 }

@@ -308,6 +308,7 @@ fn rule(name: &str, edition: usize) -> RuleSpec {
                 .collect(),
             repeats_max: None,
             ack_for: None,
+            macros: Default::default(),
             hold: Duration::from_secs(if name == "clearing" { 60 } else { 0 }),
             resolve_after: Duration::from_secs(if level { 60 } else { 0 }),
             group: None,

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use watchbell_contract::{AlertText, Cause, Label, Severity, TextFormat, Timestamp};
 use watchbell_sandbox::{Config, Renderer, Sandbox, TextLimits};
-use watchbell_text::{Job, Subject, Text};
+use watchbell_text::{Job, Macros, Subject, Text};
 
 static RENDERER: LazyLock<Renderer> = LazyLock::new(|| {
     let folder = std::env::var_os("WATCHBELL_PLUGINS").map(std::path::PathBuf::from);
@@ -19,11 +19,21 @@ pub(crate) fn renderer() -> &'static Renderer {
 /// Renders by the component, and natively to compare. What is compared are the texts, however long a busy machine takes
 /// over them.
 pub(crate) fn render(title: &str, body: &str, subject: &Subject<'_>, wants: AlertText) -> Text {
-    let job = Job::new(title, body, subject, wants);
+    render_with(&Macros::default(), title, body, subject, wants)
+}
+
+pub(crate) fn render_with(
+    macros: &Macros,
+    title: &str,
+    body: &str,
+    subject: &Subject<'_>,
+    wants: AlertText,
+) -> Text {
+    let job = Job::new(title, body, subject, wants).with_macros(macros.clone());
     let minute = Duration::from_secs(60);
     let limits = TextLimits { time_max: minute, wall_time_max: minute, ..TextLimits::default() };
     let rendered = RENDERER.render_within(&job, &limits).unwrap();
-    assert_eq!(rendered, watchbell_text::render(title, body, subject, wants));
+    assert_eq!(rendered, watchbell_text::render(title, body, macros, subject, wants));
     rendered.text
 }
 
