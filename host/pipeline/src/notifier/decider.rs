@@ -164,6 +164,7 @@ impl Decider {
         self.outbox.configure(destinations);
         self.standing.configure(holds);
         self.end_troubles_of_gone(context);
+        self.follow_limits(context);
         let staying: BTreeSet<&RuleName> =
             rules.iter().filter(|spec| spec.enabled).map(|spec| &spec.name).collect();
         for (name, known) in &mut self.rules {

@@ -1,10 +1,10 @@
 //! What one destination did not take goes to another, its `else`.
-use watchbell_contract::Cause;
+use watchbell_contract::{Cause, Label};
 
 use crate::digest;
 use crate::message::{Instead, Message, Wording};
 use crate::reason::SendReason;
-use crate::record::{Delivery, IntentRecord, Notified, Phase};
+use crate::record::{Delivery, EpisodeId, GroupKey, IntentRecord, Notified, Phase};
 use crate::spec::DestinationName;
 
 use super::decider::{Context, Decider};
@@ -39,12 +39,12 @@ impl Decider {
         let verdict = Verdict::Send { cause: message.cause, to: vec![to.clone()], step: None, reason };
         self.remember(&message.rule, &verdict, context);
         let id = digest::fallback_id(&record.id, &to);
+        if !record.named().is_empty() {
+            message.episode = EpisodeId(id.0.clone());
+        }
         let owed = outbox::owed(id, to.clone(), message, context.now);
         if let Some(queued) = self.outbox.push(owed) {
             self.note_fallback(&queued, context);
-            for named in record.named().iter().filter(|named| named.is_open) {
-                self.note_notified(&queued.message.rule, &named.key, &to, context);
-            }
             context.draft.intent(queued);
         }
         Some(to)
@@ -63,7 +63,7 @@ impl Decider {
             return None;
         }
         if !record.named().is_empty() {
-            return Some(message.clone());
+            return Some(self.group_news(record));
         }
         let is_about_host = message.wording == Wording::Host;
         let episode = self.episode_of(record);
@@ -80,6 +80,25 @@ impl Decider {
             }
             _ => is_open.then(|| message.clone()),
         }
+    }
+
+    /// What a group's message said, as something that is told once: the fallback is not in the group, so nothing would end
+    /// there what this began.
+    fn group_news(&self, record: &IntentRecord) -> Message {
+        let mut message = Message { cause: Cause::Summary, ..record.message.clone() };
+        let over = record
+            .named()
+            .iter()
+            .filter(|named| named.is_open && self.open_episode_of(&message.rule, &named.key).is_none());
+        let labels = |key: &GroupKey| {
+            let value =
+                |label: &Label| format!("{}={}", label.name, label.value.as_deref().unwrap_or("(missing)"));
+            key.labels.iter().map(value).collect::<Vec<_>>().join(", ")
+        };
+        let over: Vec<String> = over.map(|named| format!("over by now: {}", labels(&named.key))).collect();
+        message.more.extend(over);
+        message.wording = Wording::Grouped;
+        message
     }
 
     /// Whoever is sent a message of an open episode counts as notified, as with any other.

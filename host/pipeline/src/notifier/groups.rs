@@ -7,7 +7,7 @@ mod text; // what is said of each
 #[cfg(test)]
 mod tests;
 
-use watchbell_contract::{Cause, Timestamp};
+use watchbell_contract::{Cause, Duration, Timestamp};
 
 use crate::action::Note;
 use crate::digest;
@@ -25,6 +25,9 @@ use super::decider::{Context, Decider};
 use super::{escalation, outbox};
 pub(super) use gathered::Groups;
 use merge::{Merge, Merged};
+
+/// A group that has only counted keys looks this often whether they are over.
+const LOOK_AGAIN: Duration = Duration::from_hours(1);
 
 impl GroupSpec {
     /// When a group is due of which the first message is gathered now, and which rests until `rests_until`.
@@ -102,7 +105,7 @@ impl Decider {
     }
 
     fn group_spec(&self, rule: &RuleName) -> Option<&GroupSpec> {
-        self.rules.get(rule)?.spec.alert.group.as_ref()
+        self.rules.get(rule).filter(|known| !known.is_gone())?.spec.alert.group.as_ref()
     }
 
     /// Another bundle is in force: what is gathered is sent no later than it says, and at once if it no longer gathers.
@@ -110,8 +113,7 @@ impl Decider {
         let now = context.now;
         for id in self.groups.begin() {
             let Some(group) = self.groups.get(&id) else { continue };
-            let Some(known) = self.rules.get(&group.rule).filter(|known| !known.is_gone()) else { continue };
-            let spec = known.spec.alert.group.as_ref();
+            let spec = self.group_spec(&group.rule);
             let longest = spec.and_then(|spec| spec.rests_until(now));
             let rests_until = group.rests_until.zip(longest).map(|(rests, longest)| rests.min(longest));
             let due = spec.map_or(now, |spec| spec.due(rests_until, now));
@@ -129,11 +131,18 @@ impl Decider {
             return;
         }
         while let Some(id) = self.groups.next_due(context.now) {
-            let Some((group, gathered)) = self.groups.take(&id) else { return };
-            match gathered.is_empty() {
-                true => context.draft.end_group(group.id),
-                false => self.send_group(group, gathered, context),
+            let Some((mut group, gathered)) = self.groups.take(&id) else { return };
+            if !gathered.is_empty() {
+                self.send_group(group, gathered, context);
+                continue;
             }
+            self.forget_ended(&mut group, &[]);
+            if group.unnamed.is_empty() {
+                context.draft.end_group(group.id);
+                continue;
+            }
+            context.draft.group(group.clone());
+            self.groups.look_again(group, context.now + LOOK_AGAIN);
         }
     }
 
@@ -152,8 +161,17 @@ impl Decider {
         };
         message.episode = episode.clone();
         let id = digest::intent_id(&episode, "group", ordinal, &group.destination);
-        let count = gathered.len();
-        for record in gathered {
+        // Where its beginning still waits, one message says that it was.
+        let waiting = match message.cause {
+            Cause::Resolved => self.outbox.take_back(&episode, &group.destination),
+            _ => Vec::new(),
+        };
+        if let Some(first) = waiting.first() {
+            message.cause = Cause::Was;
+            message.since = message.since.min(first.message.since);
+        }
+        let count = gathered.len() + waiting.len();
+        for record in gathered.into_iter().chain(waiting) {
             let delivery = Delivery::Merged { at: context.now, into: id.clone() };
             context.draft.intent(IntentRecord { delivery, ..record });
         }
@@ -192,7 +210,7 @@ impl Decider {
         group.unnamed.retain(|key| is_open(key) && (is_gathered(key) || !is_told(key)));
     }
 
-    fn open_episode_of(&self, rule: &RuleName, key: &GroupKey) -> Option<&EpisodeRecord> {
+    pub(super) fn open_episode_of(&self, rule: &RuleName, key: &GroupKey) -> Option<&EpisodeRecord> {
         let episode = self.rules.get(rule)?.open.get(&key.labels)?;
         let is_it = episode.id == key.episode && !matches!(episode.phase, Phase::ResolvedByHand { .. });
         is_it.then_some(episode)
@@ -215,7 +233,7 @@ impl Decider {
         }
     }
 
-    pub(super) fn note_notified(
+    fn note_notified(
         &mut self,
         rule: &RuleName,
         key: &GroupKey,
@@ -303,7 +321,8 @@ impl Decider {
                 others.push(destination);
                 continue;
             }
-            let was = Message { cause: Cause::Was, ..message.clone() };
+            let mut was = Message { cause: Cause::Was, ..message.clone() };
+            was.route.instead = waiting.iter().find_map(|record| record.message.route.instead.clone());
             let into = digest::intent_id(&was.episode, Cause::Was.as_str(), ordinal, &destination);
             let note =
                 Note::Merged { destination: destination.clone(), into: into.clone(), count: waiting.len() };

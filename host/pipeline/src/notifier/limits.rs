@@ -90,6 +90,18 @@ impl Decider {
         }
     }
 
+    /// Other limits are in force: what was left out is said when there is room by these.
+    pub(super) fn follow_limits(&mut self, context: &mut Context<'_>) {
+        for name in self.outbox.left_out_until(Timestamp::MAX) {
+            let until = self.outbox.full_until(&name, context.now).unwrap_or(context.now);
+            let record = self.outbox.remembered(&name);
+            if let Some(left_out) = record.left_out.as_mut().filter(|left_out| until < left_out.until) {
+                left_out.until = until;
+                context.draft.destination(&name, record);
+            }
+        }
+    }
+
     /// When the first summary of what was left out is due.
     pub(super) fn next_limit(&self) -> Option<Timestamp> {
         self.outbox.next_left_out()

@@ -27,14 +27,19 @@ struct Group {
     record: GroupRecord,
     /// Oldest first.
     gathered: Vec<IntentRecord>,
+    /// Not before this, if nothing else comes.
+    look_at: Timestamp,
 }
 
 impl Group {
     /// When its messages are sent, or when it can be forgotten.
     fn next_at(&self) -> Option<Timestamp> {
         let record = &self.record;
-        let is_quiet = record.open.is_empty() && record.unnamed.is_empty();
-        record.due.or_else(|| is_quiet.then(|| record.rests_until.unwrap_or(Timestamp::MIN)))
+        // Those that it only counted may be over by then, without a word.
+        let is_quiet = record.open.is_empty();
+        record
+            .due
+            .or_else(|| is_quiet.then(|| record.rests_until.unwrap_or(Timestamp::MIN).max(self.look_at)))
     }
 
     /// The episodes that it goes on telling of.
@@ -54,7 +59,9 @@ impl Groups {
     ) -> (Self, Vec<IntentRecord>) {
         let mut kept: BTreeMap<GroupId, Group> = groups
             .into_iter()
-            .map(|record| (record.id.clone(), Group { record, gathered: Vec::new() }))
+            .map(|record| {
+                (record.id.clone(), Group { record, gathered: Vec::new(), look_at: Timestamp::MIN })
+            })
             .collect();
         let mut others = Vec::new();
         for record in queued {
@@ -161,14 +168,19 @@ impl Groups {
 
     /// Takes a group out, with what waits in it.
     pub(super) fn take(&mut self, id: &GroupId) -> Option<(GroupRecord, Vec<IntentRecord>)> {
-        let Group { mut record, gathered } = self.remove(id)?;
+        let Group { mut record, gathered, .. } = self.remove(id)?;
         record.due = None;
         Some((record, gathered))
     }
 
     /// Puts a group back in which nothing waits.
     pub(super) fn put(&mut self, record: GroupRecord) {
-        self.insert(Group { record, gathered: Vec::new() });
+        self.insert(Group { record, gathered: Vec::new(), look_at: Timestamp::MIN });
+    }
+
+    /// Puts a group back of which nothing is left but keys that were counted.
+    pub(super) fn look_again(&mut self, record: GroupRecord, look_at: Timestamp) {
+        self.insert(Group { record, gathered: Vec::new(), look_at });
     }
 
     /// The destination knows of an open episode. Gives the group if it did not know that.

@@ -47,7 +47,10 @@ fn state(line: &Line<'_>) -> String {
         (_, true, false) => "opened".to_owned(),
         (Cause::Acknowledged, ..) => format!("acknowledged{}", by(message)),
         (Cause::Worse, ..) => format!("worse, {}", message.severity.as_str()),
-        (Cause::Repeat, ..) => "no longer acknowledged".to_owned(),
+        (Cause::Repeat, ..) if message.wording == Wording::Unacknowledged => {
+            "no longer acknowledged".to_owned()
+        }
+        (Cause::Repeat, ..) => "still open".to_owned(),
         _ => "escalated".to_owned(),
     }
 }

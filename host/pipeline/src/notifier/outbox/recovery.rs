@@ -72,6 +72,9 @@ impl Outbox {
         };
         record.delivery = Delivery::Owed { due: now, attempt, last };
         record.created_at = now;
+        if record.gathered_in().is_some() {
+            record.grouping = None;
+        }
         self.push(record)
     }
 
