@@ -12,6 +12,7 @@ mod owned; // who owns what, and which parts of a commit are valid
 mod take; // what a new owner finds
 mod write; // writes a commit
 mod holds; // what people ask for
+mod outline; // what is read to be counted
 mod prune; // deletes old rows
 mod fault; // SQLite's errors as our own
 

@@ -321,7 +321,7 @@ fn time(row: &Row<'_>, column: &'static str) -> Result<Option<Timestamp>, Unread
     Ok(plain::<Option<i64>>(row, column)?.map(Timestamp))
 }
 
-fn word<T>(row: &Row<'_>, column: &'static str, read: fn(&str) -> Option<T>) -> Result<T, Unread> {
+pub(super) fn word<T>(row: &Row<'_>, column: &'static str, read: fn(&str) -> Option<T>) -> Result<T, Unread> {
     read(&plain::<String>(row, column)?).ok_or(Unread::Column(column))
 }
 
