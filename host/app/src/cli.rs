@@ -117,6 +117,7 @@ pub fn main(cli: Cli) -> ExitCode {
                 SchemaOf::Test => watchbell_manifest::schema_test().clone(),
                 SchemaOf::Status => watchbell_view::schema_status(),
                 SchemaOf::Explain => watchbell_view::schema_explain(),
+                SchemaOf::ExplainEpisode => watchbell_view::schema_explain_episode(),
             };
             json(&schema)
         }

@@ -31,5 +31,6 @@ mod fixtures; // test fixtures
 pub use config::Config;
 pub use coordinator::Coordinator;
 pub use level::overflow::OVERFLOW_LABEL;
+pub use notifier::outlook;
 pub use partition::{OverflowStatus, PrimingProgress, RuleStatus, Running};
 pub use reason::{DeliveryReason, HoldReason, Reason, RunReason, SendReason};

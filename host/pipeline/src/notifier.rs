@@ -13,6 +13,7 @@ mod backlog; // how many messages of a rule may wait for a destination
 pub(crate) mod outbox; // queued messages and the outcome of their deliveries
 mod outcomes; // how outcomes affect the episode
 mod commands; // people's commands
+pub mod outlook; // what comes next of an episode
 mod draft; // what changed since the last commit
 
 use std::collections::{BTreeMap, VecDeque};
