@@ -4,6 +4,7 @@ mod nodes; // clusters of real nodes that come and go
 mod tidy; // what no linter knows
 mod journey; // from document to delivery
 mod commands; // what people do about it
+mod explain; // one episode explained, and rules counted
 mod mail; // episodes as mails
 mod acknowledge; // from the message
 mod crash; // kill -9 at every numbered step

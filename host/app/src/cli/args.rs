@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::control::args as control;
 use super::destination::Destination;
 use super::history::History;
+use super::noise::Noise;
 use super::oncall::Oncall;
 use super::preview::Preview;
 use super::render::Render;
@@ -72,6 +73,8 @@ pub enum Command {
     DeadLetter(control::DeadLetter),
     /// Show which commands people gave, by whom, and what became of them; also while no host runs.
     History(History),
+    /// Show how much each rule says and what people make of it: messages, acknowledgements, alerts that end by themselves.
+    Noise(Noise),
     /// Test rules offline on a virtual timeline, with documents and expectations from `*.test.yaml`.
     Test(Test),
     /// Show what each destination of a rule would get: title, body and requests. Sends nothing and shows no secret.
