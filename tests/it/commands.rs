@@ -7,7 +7,7 @@ use crate::journey::FAILED_LOGINS;
 use crate::world::{Host, World, hit, now};
 
 /// A host with one open episode for each of `names`, which holds for half an hour.
-async fn with_open(environment: &Value, listen: &str, names: &[&str]) -> (World, Host, String) {
+pub(crate) async fn with_open(environment: &Value, listen: &str, names: &[&str]) -> (World, Host, String) {
     let mut world = World::new().await;
     world.environment(environment);
     world.index("logs-auth").await;
@@ -40,7 +40,12 @@ fn access(trust_proxy_tls: bool) -> Value {
 }
 
 /// Asks over HTTP: status and body.
-async fn ask(method: &str, url: &str, headers: &[(&str, &str)], body: Option<String>) -> (u16, Value) {
+pub(crate) async fn ask(
+    method: &str,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: Option<String>,
+) -> (u16, Value) {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let mut request = client.request(method.parse().unwrap(), url);
     for (name, value) in headers {
@@ -60,19 +65,19 @@ async fn give(address: &str, token: &str, body: &Value) -> (u16, Value) {
     ask("POST", &format!("http://{address}/api/v1/commands"), &headers, Some(body.to_string())).await
 }
 
-async fn called(world: &World, args: &[&str]) -> (i32, String, String) {
+pub(crate) async fn called(world: &World, args: &[&str]) -> (i32, String, String) {
     let rules = world.rules().display().to_string();
     world.call(&[args, &["--rules", &rules]].concat()).await
 }
 
-async fn told(world: &World, args: &[&str]) -> Value {
+pub(crate) async fn told(world: &World, args: &[&str]) -> Value {
     let (code, out, err) = called(world, &[args, &["--json"]].concat()).await;
     assert_eq!(code, 0, "{args:?}: {err}");
     serde_json::from_str(&out).expect("JSON")
 }
 
 /// The only open episode.
-async fn only(world: &World) -> Value {
+pub(crate) async fn only(world: &World) -> Value {
     let mut found = told(world, &["episodes"]).await;
     assert_eq!(found["episodes"].as_array().unwrap().len(), 1, "{found}");
     found["episodes"][0].take()

@@ -4,6 +4,7 @@ mod nodes; // clusters of real nodes that come and go
 mod tidy; // what no linter knows
 mod journey; // from document to delivery
 mod commands; // what people do about it
+mod explain; // one episode explained, and rules counted
 mod mail; // episodes as mails
 mod story; // from chat to text message to the end, whatever dies
 mod acknowledge; // from the message

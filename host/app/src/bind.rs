@@ -103,6 +103,7 @@ impl Deployment {
         }
         let specs: Vec<_> = bundle.rules.iter().map(|rule| Arc::new(rule.spec.clone())).collect();
         let access = Access::new(&environment.access, &specs, reveal).context("`access`")?;
+        let access = access.within(&environment.name, &environment.holds);
         Ok(Self {
             digest: bundle.digest.clone(),
             environment: environment.name.clone(),

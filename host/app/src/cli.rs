@@ -13,6 +13,7 @@ mod render;
 mod status;
 mod explain;
 mod control; // commands to a running host
+mod noise; // how much each rule says
 mod history; // the commands that were given
 mod test;
 mod preview;
@@ -99,6 +100,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Unpause(args) => control::unpause(&args),
         Command::DeadLetter(args) => control::dead_letter(&args),
         Command::History(args) => history::history(&args),
+        Command::Noise(args) => noise::noise(&args),
         Command::Test(args) => test::test(&args),
         Command::Preview(args) => preview::preview(&args),
         Command::Destination(command) => destination::destination(&command),
@@ -117,6 +119,7 @@ pub fn main(cli: Cli) -> ExitCode {
                 SchemaOf::Test => watchbell_manifest::schema_test().clone(),
                 SchemaOf::Status => watchbell_view::schema_status(),
                 SchemaOf::Explain => watchbell_view::schema_explain(),
+                SchemaOf::ExplainEpisode => watchbell_view::schema_explain_episode(),
             };
             json(&schema)
         }

@@ -14,7 +14,7 @@ use watchbell_pipeline::record::{COMMAND_IDS_MAX, Command, CommandId, CommandRec
 use crate::clock;
 use crate::shell_event::ShellEvent;
 
-pub(crate) use order::{Answer, Body, Order, Outcome, Pause, Silence};
+pub(crate) use order::{Answer, Body, Order, Outcome, Pause, Silence, span};
 
 /// Whoever gave a command hears what became of it within this time, or that nobody knows yet.
 const ANSWER_MAX: Duration = Duration::from_secs(2);

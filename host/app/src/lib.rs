@@ -29,6 +29,8 @@ mod destinations; // which there are, and whether a message arrives
 mod store_writer; // the thread that owns the store
 mod event_log; // log lines for people
 mod observer; // what the host reports about itself, computed outside the loop
+mod explained; // one episode, from the store and the rules in force
+mod noise; // how much each rule says, and what people make of it
 mod stored; // what the store reports without a host
 pub mod metrics; // metrics
 pub mod web; // HTTP endpoints

@@ -14,7 +14,7 @@ use crate::metrics::Metrics;
 use crate::shell_event::ShellEvent;
 
 /// How long resolved episodes and completed deliveries stay readable.
-const HISTORY: Duration = Duration::from_hours(24 * 30);
+pub(crate) const HISTORY: Duration = Duration::from_hours(24 * 30);
 /// The maximum rows of a kind deleted in one sweep.
 const SWEEP_ROWS_MAX: u32 = 1_000;
 /// How often the store's file is looked at while nothing is written.

@@ -33,5 +33,6 @@ pub use config::Config;
 pub use coordinator::Coordinator;
 pub use level::CANNOT_RUN_LABEL;
 pub use level::overflow::OVERFLOW_LABEL;
+pub use notifier::outlook;
 pub use partition::{OverflowStatus, PrimingProgress, RuleStatus, Running};
 pub use reason::{DeliveryReason, HoldReason, Reason, RunReason, SendReason};

@@ -18,6 +18,7 @@ mod fallback; // what one destination did not take goes to another
 mod failing; // a destination that keeps failing
 mod host_messages; // what the host tells of itself
 mod commands; // people's commands
+pub mod outlook; // what comes next of an episode
 mod draft; // what changed since the last commit
 
 use std::collections::{BTreeMap, VecDeque};

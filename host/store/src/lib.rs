@@ -9,7 +9,9 @@ mod reader; // the same file, read by `status` and `explain` while a host owns i
 mod tests;
 
 pub use memory::Memory;
-pub use read::{EpisodeFilter, Head, IntentFilter, IntentPhase, Read, StoredRule};
+pub use read::{
+    EpisodeFilter, EpisodeOutline, Head, IntentFilter, IntentPhase, MessageOutline, Read, StoredRule,
+};
 pub use reader::Reader;
 pub use sqlite::{OpenError, Sqlite};
 pub use store::{CommitError, Pruned, Store, StoreError, TakeoverError};

@@ -1,7 +1,8 @@
 //! What a store reports to people and programs that want to know what is going on.
+use watchbell_contract::Timestamp;
 use watchbell_pipeline::record::{
-    CommandRecord, Delivery, EpisodeId, EpisodeRecord, Epoch, GapRecord, HostId, IntentRecord, Level, Owned,
-    PartitionId, PauseRecord, Phase, RuleRecord, SilenceRecord, StoreMeta,
+    CommandRecord, Delivery, Ending, EpisodeId, EpisodeRecord, Epoch, GapRecord, HostId, IntentRecord, Level,
+    Owned, PartitionId, PauseRecord, Phase, RuleRecord, SilenceRecord, StoreMeta,
 };
 use watchbell_pipeline::spec::{DestinationName, RuleName};
 
@@ -42,6 +43,57 @@ pub trait Read: Send {
 
     /// The newest commands with their outcomes; at most `rows_max`.
     fn commands(&self, rows_max: u32) -> Result<Vec<CommandRecord>, StoreError>;
+
+    /// All episodes, by id, without what they say.
+    fn episode_outlines(&self) -> Result<Vec<EpisodeOutline>, StoreError>;
+
+    /// All messages, oldest first, without what they say.
+    fn message_outlines(&self) -> Result<Vec<MessageOutline>, StoreError>;
+}
+
+/// An episode, in so few bytes that all of them can be counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EpisodeOutline {
+    pub id: EpisodeId,
+    pub rule: RuleName,
+    pub opened_at: Timestamp,
+    /// When and how it ended.
+    pub resolved: Option<(Timestamp, Ending)>,
+}
+
+/// A message, in as few bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageOutline {
+    pub rule: RuleName,
+    /// Of an event, an id of its own.
+    pub episode: EpisodeId,
+    pub destination: DestinationName,
+    pub created_at: Timestamp,
+}
+
+impl EpisodeOutline {
+    pub(crate) fn of(episode: &EpisodeRecord) -> Self {
+        Self {
+            id: episode.id.clone(),
+            rule: episode.rule.clone(),
+            opened_at: episode.opened_at,
+            resolved: match episode.phase {
+                Phase::Resolved { at, why } => Some((at, why)),
+                _ => None,
+            },
+        }
+    }
+}
+
+impl MessageOutline {
+    pub(crate) fn of(intent: &IntentRecord) -> Self {
+        Self {
+            rule: intent.message.rule.clone(),
+            episode: intent.message.episode.clone(),
+            destination: intent.destination.clone(),
+            created_at: intent.created_at,
+        }
+    }
 }
 
 /// Who owns what.
@@ -70,6 +122,8 @@ pub struct EpisodeFilter {
     pub open: bool,
     pub rule: Option<RuleName>,
     pub id: Option<EpisodeId>,
+    /// How the id begins, in hex.
+    pub id_begins: Option<String>,
     pub rows_max: u32,
 }
 
@@ -96,7 +150,7 @@ pub enum IntentPhase {
 
 impl Default for EpisodeFilter {
     fn default() -> Self {
-        Self { open: true, rule: None, id: None, rows_max: 1_000 }
+        Self { open: true, rule: None, id: None, id_begins: None, rows_max: 1_000 }
     }
 }
 
@@ -112,6 +166,7 @@ impl EpisodeFilter {
         (is_open || !self.open)
             && self.rule.as_ref().is_none_or(|rule| *rule == episode.rule)
             && self.id.as_ref().is_none_or(|id| *id == episode.id)
+            && self.id_begins.as_ref().is_none_or(|begins| episode.id.0.starts_with(begins.as_str()))
     }
 }
 

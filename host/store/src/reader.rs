@@ -9,7 +9,9 @@ use watchbell_pipeline::record::{
 use watchbell_pipeline::spec::RuleName;
 
 use crate::StoreError;
-use crate::read::{EpisodeFilter, Head, IntentFilter, IntentPhase, Read, StoredRule};
+use crate::read::{
+    EpisodeFilter, EpisodeOutline, Head, IntentFilter, IntentPhase, MessageOutline, Read, StoredRule,
+};
 use crate::sqlite::{FromRow, RowError, all, meta, owned, store_error};
 
 /// The store's file, opened for reading.
@@ -71,6 +73,12 @@ impl Read for Reader {
             let found = found.into_iter().filter(|episode| filter.takes(episode));
             return Ok(found.take(usize::try_from(filter.rows_max).unwrap_or(usize::MAX)).collect());
         }
+        if let Some(begins) = &filter.id_begins {
+            // By the primary key: no digit of an id comes after `f`.
+            let sql = "SELECT * FROM episodes WHERE id >= ?1 AND id < ?1 || 'g' ORDER BY opened_at DESC, id";
+            let found = self.all(sql, params![begins])?.into_iter().filter(|episode| filter.takes(episode));
+            return Ok(found.take(usize::try_from(filter.rows_max).unwrap_or(usize::MAX)).collect());
+        }
         let sql = "SELECT * FROM episodes
                    WHERE (NOT ?1 OR phase <> 'resolved') AND (?2 IS NULL OR rule = ?2)
                    ORDER BY opened_at DESC, id LIMIT ?3";
@@ -121,6 +129,16 @@ impl Read for Reader {
 
     fn commands(&self, rows_max: u32) -> Result<Vec<CommandRecord>, StoreError> {
         self.all("SELECT * FROM commands ORDER BY number DESC LIMIT ?1", params![rows_max])
+    }
+
+    fn episode_outlines(&self) -> Result<Vec<EpisodeOutline>, StoreError> {
+        let sql = "SELECT id, rule, opened_at, phase, phase_at, phase_note, format FROM episodes ORDER BY id";
+        self.all(sql, [])
+    }
+
+    fn message_outlines(&self) -> Result<Vec<MessageOutline>, StoreError> {
+        let sql = "SELECT id, rule, episode, destination, created_at, format FROM intents ORDER BY ordinal";
+        self.all(sql, [])
     }
 }
 

@@ -14,6 +14,7 @@ mod write; // writes a commit
 mod holds; // what people ask for
 mod destinations; // what is remembered of destinations
 mod groups; // messages that are gathered and sent as one
+mod outline; // what is read to be counted
 mod prune; // deletes old rows
 mod fault; // SQLite's errors as our own
 

@@ -22,8 +22,11 @@ use watchbell_pipeline::{
 };
 use watchbell_view::{
     Explanation, History, HostState, Model, RuleView, Source, Status, Stored, StoredHost, Update,
-    schema_explain, schema_status,
+    schema_explain, schema_explain_episode, schema_status,
 };
+
+#[path = "golden/explained_episode.rs"]
+mod explained_episode; // an episode with what comes next
 
 /// 2026-11-24T00:00:00Z
 const NOW: Timestamp = Timestamp(1_795_478_400_000);
@@ -327,7 +330,13 @@ fn a_rule_is_explained_with_its_past() {
 }
 
 #[test]
+fn an_episode_is_explained_with_what_comes_next() {
+    golden("explain-episode", &explained_episode::explained(), &schema_explain_episode());
+}
+
+#[test]
 fn the_schemas_are_those_that_were_published() {
+    matches("schema-explain-episode.json", &schema_explain_episode());
     matches("schema-status.json", &schema_status());
     matches("schema-explain.json", &schema_explain());
 }
@@ -374,7 +383,9 @@ fn words(schema: &Value, found: &mut BTreeSet<String>) {
 fn the_page_names_every_member_and_every_spelling() {
     let page = fs::read_to_string(folder().join("../../docs/status.md")).unwrap();
     let mut named = BTreeSet::new();
-    [schema_status(), schema_explain()].iter().for_each(|schema| words(schema, &mut named));
+    [schema_status(), schema_explain(), schema_explain_episode()]
+        .iter()
+        .for_each(|schema| words(schema, &mut named));
     assert!(named.len() > 70, "{named:?}");
     let missing: Vec<&String> = named.iter().filter(|word| !page.contains(&format!("`{word}`"))).collect();
     assert!(missing.is_empty(), "docs/status.md does not name {missing:?}");

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::control::args as control;
 use super::destination::Destination;
 use super::history::History;
+use super::noise::Noise;
 use super::oncall::Oncall;
 use super::preview::Preview;
 use super::render::Render;
@@ -45,7 +46,7 @@ pub enum Command {
     Render(Render),
     /// Show what was last evaluated, what comes next, and what is open, for each rule.
     Status(Status),
-    /// Explain why a rule did or did not fire or send.
+    /// Explain why a rule or an episode did or did not fire or send, and what comes next.
     Explain(Explain),
     /// List the open episodes with their ids, who has them, and what comes next.
     Episodes(control::Episodes),
@@ -72,6 +73,8 @@ pub enum Command {
     DeadLetter(control::DeadLetter),
     /// Show which commands people gave, by whom, and what became of them; also while no host runs.
     History(History),
+    /// Show how much each rule says and what people make of it: messages, acknowledgements, alerts that end by themselves.
+    Noise(Noise),
     /// Test rules offline on a virtual timeline, with documents and expectations from `*.test.yaml`.
     Test(Test),
     /// Show what each destination of a rule would get: title, body and requests. Sends nothing and shows no secret.
@@ -174,10 +177,21 @@ pub struct Status {
     pub json: bool,
 }
 
+const EXPLAIN_HELP: &str = "\
+Examples:
+  watchbell explain failed-logins        why the rule did or did not fire or send
+  watchbell explain 3f2a91               why an episode's messages were sent or held, and what comes next
+  watchbell explain 3f2a91 --json
+
+An episode that has ended is explained as long as the store remembers it. Without a host, the store is read, and what comes
+next is said by the manifests.";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXPLAIN_HELP)]
 pub struct Explain {
-    /// The rule's name.
-    pub rule: String,
+    /// A rule's name, or an episode's id or how that begins (see `watchbell episodes`).
+    #[arg(value_name = "RULE|EPISODE")]
+    pub subject: String,
     #[command(flatten)]
     pub status: Status,
 }
@@ -513,8 +527,10 @@ pub enum SchemaOf {
     Test,
     /// The output of `status --json` and `GET /status`.
     Status,
-    /// The output of `explain --json` and `GET /explain/RULE`.
+    /// The output of `explain RULE --json` and `GET /explain/RULE`.
     Explain,
+    /// The output of `explain EPISODE --json` and `GET /api/v1/episodes/EPISODE`.
+    ExplainEpisode,
 }
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+mod episode; // one episode
+
 use anyhow::anyhow;
 use watchbell_pipeline::spec::RuleName;
 use watchbell_store::Read;
@@ -9,15 +11,21 @@ use watchbell_view::{
 use super::args::Explain;
 use super::status::{Answer, HostOrStore};
 use super::{Colour, Failure, json, paint, plain, print};
-use crate::clock;
 use crate::stored::{self, About};
+use crate::{clock, explained};
 
 pub(crate) fn explain(args: &Explain) -> Result<(), Failure> {
     let known = HostOrStore::find(&args.status)?;
-    let explanation = match known.ask::<Explanation>(&format!("explain/{}", args.rule))? {
+    let may_be_episode = explained::is_id(&args.subject);
+    let explanation = match known.ask::<Explanation>(&format!("explain/{}", args.subject))? {
         Answer::Given(explanation) => explanation,
+        Answer::Missing if may_be_episode => return episode::explain(args, &known),
         Answer::Missing => return Err(unknown_to_host(args, &known)),
-        Answer::Silent => from_store(args, &known)?,
+        Answer::Silent => match from_store(args, &known)? {
+            Some(explanation) => explanation,
+            None if may_be_episode => return episode::explain(args, &known),
+            None => return Err(unknown(args, &known, &known.reader()?)?),
+        },
     };
     if args.status.json {
         return json(&explanation);
@@ -25,10 +33,12 @@ pub(crate) fn explain(args: &Explain) -> Result<(), Failure> {
     print(&story(&explanation))
 }
 
-fn from_store(args: &Explain, known: &HostOrStore) -> Result<Explanation, Failure> {
+/// `None` if no rule has this name.
+fn from_store(args: &Explain, known: &HostOrStore) -> Result<Option<Explanation>, Failure> {
     let reader = known.reader()?;
-    let rule = &RuleName(args.rule.clone());
-    let enabled = known.bundle.as_ref().and_then(|bundle| bundle.rule(&args.rule)).map(|it| it.spec.enabled);
+    let rule = &RuleName(args.subject.clone());
+    let enabled =
+        known.bundle.as_ref().and_then(|bundle| bundle.rule(&args.subject)).map(|it| it.spec.enabled);
     let source = match (enabled, &known.bundle) {
         (None, Some(_)) => Source::Ended,
         _ => Source::Store,
@@ -36,21 +46,18 @@ fn from_store(args: &Explain, known: &HostOrStore) -> Result<Explanation, Failur
     let environment = args.status.place.environment.clone();
     let history = stored::history(&reader, rule)?;
     let about = About { environment, rule, enabled, source, now: clock::wall() };
-    match stored::explanation(&reader, about, &history)? {
-        Some(explanation) => Ok(explanation),
-        None => Err(unknown(args, known, &reader)?),
-    }
+    Ok(stored::explanation(&reader, about, &history)?)
 }
 
 /// Neither the host nor its store has it.
 fn unknown_to_host(args: &Explain, known: &HostOrStore) -> Failure {
-    let has_manifest = known.bundle.as_ref().is_some_and(|bundle| bundle.rule(&args.rule).is_some());
+    let has_manifest = known.bundle.as_ref().is_some_and(|bundle| bundle.rule(&args.subject).is_some());
     let hint = if has_manifest {
         "its manifest is there: SIGHUP lets the host read it"
     } else {
         "`watchbell status` lists the rules"
     };
-    Failure::Faults(anyhow!("the host does not know a rule `{}`\n\nhint: {hint}", args.rule))
+    Failure::Faults(anyhow!("the host does not know a rule `{}`\n\nhint: {hint}", args.subject))
 }
 
 fn unknown(args: &Explain, known: &HostOrStore, reader: &dyn Read) -> Result<Failure, Failure> {
@@ -60,7 +67,7 @@ fn unknown(args: &Explain, known: &HostOrStore, reader: &dyn Read) -> Result<Fai
     };
     Ok(Failure::Faults(anyhow!(
         "no rule `{}` in environment `{}`\n\nhint: there are {}",
-        args.rule,
+        args.subject,
         args.status.place.environment,
         names.join(", ")
     )))
@@ -153,7 +160,7 @@ fn episode_line(episode: &EpisodeView) -> String {
     )
 }
 
-fn phase(phase: &Phase) -> String {
+pub(super) fn phase(phase: &Phase) -> String {
     match phase {
         Phase::Pending => "pending: not yet announced".to_owned(),
         Phase::Active => "active".to_owned(),

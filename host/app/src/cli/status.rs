@@ -114,7 +114,12 @@ async fn ask<T: DeserializeOwned>(client: &reqwest::Client, url: &str) -> Result
                 "{url} needs a token\n\nhint: ask on the host's own machine, where its socket needs none"
             )));
         }
-        status => return Err(Failure::Faults(anyhow!("{url} answers {status}"))),
+        status => {
+            let said = response.json::<Value>().await.ok();
+            let why = said.as_ref().and_then(|said| said["error"].as_str()).map(plain);
+            let why = why.unwrap_or_else(|| format!("{url} answers {status}"));
+            return Err(Failure::Faults(anyhow!("{why}")));
+        }
     }
     let answer: Value = response.json().await.with_context(|| format!("{url} is not a Watchbell host"))?;
     Ok(Answer::Given(read(url, answer)?))
@@ -181,7 +186,7 @@ fn table(status: &Status) -> String {
 }
 
 /// To the second: nobody reads milliseconds at night.
-fn short(at: Option<Time>) -> String {
+pub(super) fn short(at: Option<Time>) -> String {
     let Some(at) = at else { return "-".into() };
     let text = at.to_string();
     match text.split_once('.') {

@@ -196,7 +196,7 @@ fn instant(name: &str, text: &str) -> Result<Timestamp, String> {
 }
 
 /// `90s`, `2h30m` or `7d`, at most a year.
-fn span(text: &str) -> Option<Duration> {
+pub(crate) fn span(text: &str) -> Option<Duration> {
     let span = text.parse::<jiff::Span>().ok()?;
     let span = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok()?;
     let span = u64::try_from(span.as_millis()).ok().map(Duration)?;

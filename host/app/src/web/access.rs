@@ -11,6 +11,7 @@ use axum::response::Response;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use watchbell_manifest::{AccessSpec, OpenPath, Role};
+use watchbell_pipeline::maintenance::HoldsSpec;
 use watchbell_pipeline::spec::{RuleName, RuleSpec};
 
 use super::Sources;
@@ -29,6 +30,9 @@ pub(crate) struct Access {
     trust_proxy_tls: bool,
     /// The rules in force.
     pub(crate) rules: BTreeMap<RuleName, Arc<RuleSpec>>,
+    /// The environment's name, and what it holds back.
+    pub(crate) environment: String,
+    pub(crate) holds: HoldsSpec,
 }
 
 struct Token {
@@ -113,7 +117,14 @@ impl Access {
             open: spec.open.clone(),
             trust_proxy_tls: spec.trust_proxy_tls,
             rules: specs.iter().map(|spec| (spec.name.clone(), Arc::clone(spec))).collect(),
+            environment: String::new(),
+            holds: HoldsSpec::default(),
         })
+    }
+
+    /// Of the environment `name`, with what it holds back.
+    pub(crate) fn within(self, name: &str, holds: &HoldsSpec) -> Self {
+        Self { environment: name.to_owned(), holds: holds.clone(), ..self }
     }
 
     /// The owner of a rule in force.

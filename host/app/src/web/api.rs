@@ -1,4 +1,6 @@
 //! `/api/v1`: what is open, and what people do about it.
+mod episodes; // what is open, and one episode explained
+
 use std::sync::Arc;
 
 use axum::extract::rejection::JsonRejection;
@@ -10,19 +12,20 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
-use watchbell_contract::Timestamp;
 use watchbell_pipeline::matcher::{Subject, all_met};
 use watchbell_pipeline::record::{
-    Command, EpisodeId, EpisodeRecord, IntentId, IntentRecord, Phase, SilenceRecord, SilenceSpec,
+    Command, EpisodeId, EpisodeRecord, IntentId, IntentRecord, SilenceRecord, SilenceSpec,
 };
-use watchbell_pipeline::spec::{RuleName, RuleSpec, Step};
+use watchbell_pipeline::spec::RuleName;
 use watchbell_store::{EpisodeFilter, IntentFilter, IntentPhase, Read, StoreError};
-use watchbell_view::{DeliveryView, EpisodeView, Time};
+use watchbell_view::{DeliveryView, Time};
 
 use super::access::{Access, Identity, Need, guard};
 use super::answers::refusal;
 use super::{ANSWER_MAX, Sources};
 use crate::commands::{Answer, Body, Outcome, Submitted};
+
+pub(crate) use episodes::{OpenEpisode, OpenEpisodes};
 
 /// The version of the answers: adding members does not change it.
 pub(crate) const VERSION: u32 = 1;
@@ -32,36 +35,6 @@ const BODY_BYTES_MAX: usize = 64 << 10;
 const SHOWN_MAX: usize = 1_000;
 /// Rows that are read for it.
 const READ_MAX: u32 = 20_000;
-
-/// `GET /api/v1/episodes`
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct OpenEpisodes {
-    pub(crate) version: u32,
-    pub(crate) at: Time,
-    /// Newest first.
-    pub(crate) episodes: Vec<OpenEpisode>,
-    /// Whether there are more than are listed.
-    pub(crate) more: bool,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct OpenEpisode {
-    pub(crate) rule: String,
-    pub(crate) owner: Option<String>,
-    /// The next step of its escalation, if the rule in force has one that will come.
-    pub(crate) next: Option<NextStep>,
-    #[serde(flatten)]
-    pub(crate) episode: EpisodeView,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct NextStep {
-    /// From 1.
-    pub(crate) step: u32,
-    /// Null while its clock stands and nobody knows for how long.
-    pub(crate) at: Option<Time>,
-    pub(crate) to: Vec<String>,
-}
 
 /// `GET /api/v1/dead-letters`
 #[derive(Debug, Serialize, Deserialize)]
@@ -126,7 +99,8 @@ struct Wanted {
 pub(super) fn routes(sources: &Sources) -> Router<Sources> {
     let needs = |need: Need| from_fn_with_state((sources.clone(), need), guard);
     let reads = Router::new()
-        .route("/episodes", get(episodes))
+        .route("/episodes", get(episodes::episodes))
+        .route("/episodes/{id}", get(episodes::episode))
         .route("/dead-letters", get(dead_letters))
         .route("/silences", get(silences))
         .layer(needs(Need::View));
@@ -135,38 +109,6 @@ pub(super) fn routes(sources: &Sources) -> Router<Sources> {
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(needs(Need::Command));
     reads.merge(acts)
-}
-
-async fn episodes(
-    State(sources): State<Sources>,
-    Extension(identity): Extension<Identity>,
-    Query(wanted): Query<Wanted>,
-) -> Response {
-    let access = sources.access.borrow().clone();
-    let now = sources.clock.now();
-    let read = move |store: &dyn Read| {
-        let rule = wanted.rule.map(RuleName);
-        let filter = EpisodeFilter { rule, rows_max: READ_MAX, ..EpisodeFilter::default() };
-        let found = store.episodes(&filter)?;
-        let is_wanted = |episode: &EpisodeRecord| {
-            identity.may_see(access.owner(&episode.rule))
-                && wanted.id.as_ref().is_none_or(|id| episode.id.0.starts_with(id.as_str()))
-        };
-        let mut more = found.len() == READ_MAX as usize;
-        let mut episodes: Vec<OpenEpisode> = found
-            .iter()
-            .filter(|episode| is_wanted(episode))
-            .take(SHOWN_MAX + 1)
-            .map(|episode| OpenEpisode::of(episode, &access, now))
-            .collect();
-        more |= episodes.len() > SHOWN_MAX;
-        episodes.truncate(SHOWN_MAX);
-        Ok(OpenEpisodes { version: VERSION, at: Time(now), episodes, more })
-    };
-    match stored(&sources, read).await {
-        Ok(episodes) => Json(episodes).into_response(),
-        Err(answer) => answer,
-    }
 }
 
 async fn dead_letters(
@@ -395,46 +337,4 @@ async fn stored<T: Send + 'static>(
 
 fn not_answered() -> String {
     format!("the store has not answered for {}", watchbell_contract::Duration::from(ANSWER_MAX))
-}
-
-impl OpenEpisode {
-    fn of(episode: &EpisodeRecord, access: &Access, now: Timestamp) -> Self {
-        let rule = access.rules.get(&episode.rule);
-        Self {
-            rule: episode.rule.0.clone(),
-            owner: rule.and_then(|rule| rule.owner.clone()),
-            next: rule.and_then(|rule| NextStep::of(episode, rule, now)),
-            episode: EpisodeView::of(episode),
-        }
-    }
-}
-
-impl NextStep {
-    /// What the rule in force does next about an episode as it is now.
-    fn of(episode: &EpisodeRecord, rule: &RuleSpec, now: Timestamp) -> Option<Self> {
-        let is_acknowledged = match episode.phase {
-            Phase::Pending | Phase::Active => false,
-            Phase::Acknowledged { .. } => true,
-            Phase::ResolvedByHand { .. } | Phase::Resolved { .. } => return None,
-        };
-        // The episode's clock stood for so long, and may stand still.
-        let began = episode.opened_at + episode.progress.stood;
-        let clock = episode.progress.held.map_or(now, |held| held.since);
-        let done = episode.stepped_until.unwrap_or(began).max(clock);
-        let coming = |step: &Step| {
-            began + step.after > done
-                && !(is_acknowledged && step.unless_acknowledged)
-                && step.severity.is_none_or(|severity| episode.severity >= severity)
-        };
-        let (index, step) = rule.alert.steps.iter().enumerate().find(|(_, step)| coming(step))?;
-        let at = began + step.after;
-        Some(Self {
-            step: u32::try_from(index + 1).unwrap_or(u32::MAX),
-            at: match episode.progress.held {
-                None => Some(Time(at)),
-                Some(held) => held.until.map(|until| Time(at + until.since(held.since))),
-            },
-            to: step.to.iter().map(|name| name.0.clone()).collect(),
-        })
-    }
 }

@@ -332,6 +332,13 @@ fn next_step(episode: &EpisodeRecord, alert: &AlertSpec) -> Option<(usize, Times
     alert.steps.get(next).map(|step| (next, clock::due_at(episode, step)))
 }
 
+/// Whether a step may still fire as time passes.
+pub(crate) fn is_escalating(episode: &EpisodeRecord, alert: &AlertSpec) -> bool {
+    next_step(episode, alert).is_some()
+        || !episode.progress.late.is_empty()
+        || episode.progress.acknowledged_until.is_some()
+}
+
 /// The latest eligible step `among` these, with the destinations of all steps of the same instant.
 fn latest_eligible(of: Of<'_>, among: Range<usize>) -> Option<(StepId, Vec<DestinationName>)> {
     latest(of, among, |_| false)
@@ -426,6 +433,13 @@ pub(crate) fn waiting(of: Of<'_>) -> HoldReason {
 }
 
 impl Clock<'_> {
+    /// Those whom `step` notifies if it fires now.
+    pub(crate) fn receivers(self, step: &Step) -> Vec<DestinationName> {
+        let mut names = Vec::new();
+        self.push_receivers(&mut names, step);
+        names
+    }
+
     /// Adds those whom `step` notifies if it fires now: of a rotation, the person who is on call.
     fn push_receivers(self, names: &mut Vec<DestinationName>, step: &Step) {
         for name in step.to.iter().map(|name| self.standing.on_call(name, self.now)) {

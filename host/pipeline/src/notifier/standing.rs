@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use watchbell_contract::{Duration, Timestamp};
 
 use crate::maintenance::HoldsSpec;
-use crate::matcher::{self, Subject};
+use crate::matcher::{self, Matcher, Subject};
 use crate::oncall::Rotation;
 use crate::record::{EpisodeId, PauseRecord, SilenceId, SilenceRecord};
 use crate::spec::DestinationName;
@@ -104,6 +104,10 @@ impl Standing {
         })
     }
 
+    pub(crate) fn has_inhibitions(&self) -> bool {
+        !self.spec.inhibitions.is_empty()
+    }
+
     /// An episode has changed; `is_open` says whether it mutes others, if it is a source. Returns whether that changed
     /// anything.
     pub(crate) fn note(&mut self, id: &EpisodeId, subject: &Subject<'_>, is_open: bool) -> bool {
@@ -190,12 +194,23 @@ impl Standing {
         self.next
     }
 
+    /// When a silence, a pause or a maintenance window that may hold `subject` begins or ends after `after`.
+    pub(crate) fn change_for(&self, subject: &Subject<'_>, after: Timestamp) -> Option<Timestamp> {
+        self.change_after(after, |matchers| matcher::all_met(matchers, subject))
+    }
+
     fn look_ahead(&mut self) {
-        let after = self.followed;
-        let silences = self.silences.values().flat_map(|silence| [silence.spec.from, silence.spec.until]);
+        self.next = self.change_after(self.followed, |_| true);
+    }
+
+    /// When one of those that are meant begins or ends after `after`.
+    fn change_after(&self, after: Timestamp, is_meant: impl Fn(&[Matcher]) -> bool) -> Option<Timestamp> {
+        let silences = self.silences.values().filter(|silence| is_meant(&silence.spec.matchers));
+        let silences = silences.flat_map(|silence| [silence.spec.from, silence.spec.until]);
+        let maintenance = self.spec.maintenance.iter().filter(|window| is_meant(&window.matchers));
+        let maintenance = maintenance.filter_map(|window| window.next_change(after));
         let pause = self.pause.iter().map(|pause| pause.until);
-        let maintenance = self.spec.maintenance.iter().filter_map(|window| window.next_change(after));
-        self.next = silences.chain(pause).filter(|at| *at > after).chain(maintenance).min();
+        silences.chain(pause).filter(|at| *at > after).chain(maintenance).min()
     }
 
     /// Follows time. Returns the silences that are over, and whether a pause is.

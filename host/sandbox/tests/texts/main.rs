@@ -5,3 +5,5 @@ mod limits; // each limit, by a template that passes it
 mod random; // templates of any kind
 #[path = "../../../text/tests/goldens/texts.rs"]
 mod texts; // the tests of the crate, on the component
+#[path = "../../../text/tests/goldens/macros.rs"]
+mod macros; // macros of files

@@ -6,7 +6,7 @@ use watchbell_pipeline::spec::RuleName;
 
 use super::{Memory, Row};
 use crate::StoreError;
-use crate::read::{EpisodeFilter, Head, IntentFilter, Read, StoredRule};
+use crate::read::{EpisodeFilter, EpisodeOutline, Head, IntentFilter, MessageOutline, Read, StoredRule};
 
 impl Read for Memory {
     fn meta(&self) -> Result<StoreMeta, StoreError> {
@@ -66,6 +66,16 @@ impl Read for Memory {
 
     fn commands(&self, rows_max: u32) -> Result<Vec<CommandRecord>, StoreError> {
         Ok(first(self.commands.values().rev(), rows_max))
+    }
+
+    fn episode_outlines(&self) -> Result<Vec<EpisodeOutline>, StoreError> {
+        let mut outlines: Vec<_> = self.episodes().map(EpisodeOutline::of).collect();
+        outlines.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(outlines)
+    }
+
+    fn message_outlines(&self) -> Result<Vec<MessageOutline>, StoreError> {
+        Ok(self.intents().into_iter().map(MessageOutline::of).collect())
     }
 }
 

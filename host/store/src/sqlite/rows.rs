@@ -325,7 +325,7 @@ pub(super) fn time(row: &Row<'_>, column: &'static str) -> Result<Option<Timesta
     Ok(plain::<Option<i64>>(row, column)?.map(Timestamp))
 }
 
-fn word<T>(row: &Row<'_>, column: &'static str, read: fn(&str) -> Option<T>) -> Result<T, Unread> {
+pub(super) fn word<T>(row: &Row<'_>, column: &'static str, read: fn(&str) -> Option<T>) -> Result<T, Unread> {
     read(&plain::<String>(row, column)?).ok_or(Unread::Column(column))
 }
 

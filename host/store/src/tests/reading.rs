@@ -71,6 +71,22 @@ fn a_reader_sees_each_commit_while_a_host_owns_the_store() {
     let others = EpisodeFilter { rule: Some(RuleName("other".to_owned())), ..all };
     assert_eq!(reader.episodes(&others).unwrap(), []);
 
+    let begins = |id: &str| {
+        let filter =
+            EpisodeFilter { open: false, id_begins: Some(id.to_owned()), ..EpisodeFilter::default() };
+        reader.episodes(&filter).unwrap().into_iter().map(|found| found.id.0).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (begins("e"), begins("e1"), begins("e3")),
+        (vec!["e1".to_owned(), "e2".to_owned()], vec!["e1".to_owned()], vec![])
+    );
+    let outlines = reader.episode_outlines().unwrap();
+    let ended: Vec<_> = outlines.iter().map(|outline| (outline.id.0.as_str(), outline.resolved)).collect();
+    assert_eq!(ended, [("e1", Some((Timestamp(9), Ending::Cleared))), ("e2", None)]);
+    let messages = reader.message_outlines().unwrap();
+    let of: Vec<&str> = messages.iter().map(|outline| outline.episode.0.as_str()).collect();
+    assert_eq!(of, ["e1", "e1"]);
+
     let ids = |filter: IntentFilter| -> Vec<String> {
         reader.intents(&filter).unwrap().into_iter().map(|intent| intent.id.0).collect()
     };

@@ -114,6 +114,14 @@ impl Read for Episodes {
     fn commands(&self, _: u32) -> Result<Vec<CommandRecord>, StoreError> {
         unreachable!("no route asks for it")
     }
+
+    fn episode_outlines(&self) -> Result<Vec<watchbell_store::EpisodeOutline>, StoreError> {
+        unreachable!("no route asks for it")
+    }
+
+    fn message_outlines(&self) -> Result<Vec<watchbell_store::MessageOutline>, StoreError> {
+        unreachable!("no route asks for it")
+    }
 }
 
 struct Trial {

@@ -22,6 +22,20 @@ pub(crate) fn due_at(episode: &EpisodeRecord, step: &Step) -> Timestamp {
     episode.opened_at + episode.progress.stood + step.after
 }
 
+/// When a step is due on the wall, if what holds the episode now ends when it says. `None` if that is unknown.
+pub(crate) fn fires_at(episode: &EpisodeRecord, step: &Step) -> Option<Timestamp> {
+    let due = due_at(episode, step);
+    match episode.progress.held {
+        None => Some(due),
+        Some(held) => held.until.map(|until| due + until.since(held.since)),
+    }
+}
+
+/// Whether a step's time was over when the escalation last ran.
+pub(crate) fn is_done(episode: &EpisodeRecord, step: &Step) -> bool {
+    episode.stepped_until.is_some_and(|until| due_at(episode, step) <= until)
+}
+
 /// Lets the clock stand while something holds the episode, and go on where it stood when that is over. Returns whether
 /// it goes on now.
 pub(crate) fn follow(episode: &mut EpisodeRecord, stands: Option<Option<Timestamp>>, now: Timestamp) -> bool {
