@@ -143,7 +143,10 @@ impl MessageView {
         };
         let accepted_at = match intent.delivery {
             Delivery::Delivered { at, .. } => Some(at),
-            Delivery::Owed { .. } | Delivery::Claimed { .. } | Delivery::Dead { .. } => None,
+            Delivery::Owed { .. }
+            | Delivery::Claimed { .. }
+            | Delivery::Dead { .. }
+            | Delivery::Merged { .. } => None,
         };
         Self {
             delivery: DeliveryView::of(intent),

@@ -147,7 +147,7 @@ fn is_wanted(wanted: &[Matcher], bundle: &Bundle, rule: &RuleName) -> bool {
 
 fn kind(bundle: &Bundle, name: &DestinationName) -> String {
     let known = bundle.environment.destinations.get(&name.0);
-    known.map_or_else(|| REMOVED.to_owned(), |destination| destination.product.clone())
+    known.map_or_else(|| REMOVED.to_owned(), |destination| destination.alerter.product.clone())
 }
 
 fn text(answer: &Answer) -> String {

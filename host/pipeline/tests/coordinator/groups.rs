@@ -395,7 +395,7 @@ fn a_rule_that_is_removed_tells_the_ends_in_its_groups() {
 
 #[test]
 fn a_pause_holds_what_is_gathered_as_one() {
-    let mut host = Host::new(levels(&[("a", 1, 60), ("b", 2, 5), ("c", 40, 60)], 99));
+    let mut host = Host::new(levels(&[("a", 1, 60), ("b", 2, 10)], 99));
     host.deploy(&grouped(vec![step(0, &["chat"])]));
     host.until_instant(at(2) + Duration::from_secs(1));
     assert_eq!(told(&mut host), ["chat opened: a"]);

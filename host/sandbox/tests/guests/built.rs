@@ -1,4 +1,6 @@
 //! Guests of `tests/guests`, built as any author would build a plugin.
+mod after_request; // alerters that fail once their receiver has answered
+
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -13,6 +15,7 @@ use watchbell_sandbox::{
 
 use crate::receiver::{Receiver, SLOW};
 use crate::support::{SANDBOX, bystander_unharmed, intent, run, unharmed};
+use after_request::{hog_after_request, loop_after_request, trap_after_request};
 
 const SIN: &str = r#"{"sin": true}"#;
 const NO_SIN: &str = r#"{"sin": false}"#;
@@ -387,39 +390,6 @@ fn slow_receiver(guest: &Guest) {
         let outcome = guest.deliver(&to, &limits).await.unwrap();
         assert_eq!(outcome, Ok(Receipt { reference: Some("4 bytes".into()) }));
         assert_eq!(receiver.seen().len(), 4);
-    });
-}
-
-fn loop_after_request(guest: &Guest) {
-    on_runtime(async {
-        let receiver = Receiver::start().await;
-        let limits = Limits { time_max: Duration::from_millis(100), ..Limits::default() };
-        let error = guest.deliver(&destination(&receiver.url(), true), &limits).await.unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "the module exceeded its time limit (limits.time: 100ms); raise the limit, or give the rule less to do"
-        );
-        assert_eq!(receiver.seen(), ["POST /"]);
-    });
-}
-
-fn hog_after_request(guest: &Guest) {
-    on_runtime(async {
-        let receiver = Receiver::start().await;
-        let to = destination(&receiver.url(), true);
-        let error = guest.deliver(&to, &Limits::default()).await.unwrap_err();
-        assert!(error.to_string().contains("exceeded its memory limit (limits.memory: 64MiB)"), "{error}");
-        assert_eq!(receiver.seen(), ["POST /"]);
-    });
-}
-
-fn trap_after_request(guest: &Guest) {
-    on_runtime(async {
-        let receiver = Receiver::start().await;
-        let to = destination(&receiver.url(), true);
-        let error = guest.deliver(&to, &Limits::default()).await.unwrap_err();
-        assert!(error.to_string().starts_with("the module trapped: wasm `unreachable`"), "{error}");
-        assert_eq!(receiver.seen(), ["POST /"]);
     });
 }
 

@@ -187,6 +187,7 @@ fn fate(message: &MessageView) -> String {
         Fate::Delivered { delivered_at, .. } => {
             format!("delivered at {}, attempt {attempts}{repeated}", at(*delivered_at))
         }
+        Fate::Merged { merged_at, into } => format!("merged at {} into message {into}", at(*merged_at)),
         Fate::Dead { dead_at, last_error } => {
             format!("dead letter at {} after {attempts} attempts: {}", at(*dead_at), plain(last_error))
         }
