@@ -206,14 +206,7 @@ pub(crate) fn cannot_run(incarnation: &Incarnation, spec: &RuleSpec, failure: &F
         severity: spec.severity,
         since: failure.since,
         until: failure.at,
-        last: LastSignal {
-            at: failure.at,
-            value: None,
-            threshold: None,
-            summary: signals::cut(&failure.message),
-            details: "{}".into(),
-            link: None,
-        },
+        last: LastSignal::said(failure.at, signals::cut(&failure.message)),
     }
 }
 

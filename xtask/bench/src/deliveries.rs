@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use watchbell_node::{Config, Node};
 use watchbell_store::{IntentFilter, Read as _, Sqlite};
 
-use crate::process::pause;
-use crate::{given, table};
+use crate::process::{now, pause, start_host};
+use crate::table;
 
 /// Messages that become due at once.
 const BURST: usize = 2_000;
@@ -167,16 +167,7 @@ impl World {
     }
 
     fn start(&mut self) -> Result<()> {
-        let host = Command::new(given("WATCHBELL_BIN")?)
-            .args(["run", "--json", "--listen", "127.0.0.1:0", "--rules"])
-            .arg(self.folder.path().join("rules"))
-            .env("RUST_LOG", "warn")
-            .current_dir(self.folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(fs::File::create(self.folder.path().join("log"))?)
-            .spawn()?;
-        self.host = Some(host);
+        self.host = Some(start_host(self.folder.path(), "warn")?);
         Ok(())
     }
 
@@ -244,8 +235,4 @@ async fn take(State(arrivals): State<Arrivals>, headers: HeaderMap, body: String
         arrivals.entry(id.to_owned()).or_insert((at, key.to_owned()));
     }
     "ok"
-}
-
-fn now() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
 }

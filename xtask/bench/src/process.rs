@@ -1,8 +1,12 @@
 //! What a process cost, read from the system while it runs.
 use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+
+use crate::given;
 
 /// The kernel counts processor time in hundredths of a second, on every Linux that reports it here.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -32,4 +36,22 @@ pub(crate) fn cost(id: u32) -> Result<Cost> {
 
 pub(crate) fn pause(span: Duration) {
     std::thread::sleep(span);
+}
+
+/// Starts a host with the rules in `folder`, where its log goes as well.
+pub(crate) fn start_host(folder: &Path, logged: &str) -> Result<Child> {
+    Ok(Command::new(given("WATCHBELL_BIN")?)
+        .args(["run", "--json", "--listen", "127.0.0.1:0", "--rules"])
+        .arg(folder.join("rules"))
+        .env("RUST_LOG", logged)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(fs::File::create(folder.join("log"))?)
+        .spawn()?)
+}
+
+/// Milliseconds since the epoch.
+pub(crate) fn now() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
 }

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use axum::Router;
@@ -14,8 +14,8 @@ use axum::extract::State;
 use axum::http::Uri;
 use serde_json::{Value, json};
 
-use crate::process::{cost, pause};
-use crate::{given, table};
+use crate::process::{cost, now, pause, start_host};
+use crate::table;
 
 /// Questions: whose, and how late after their window was due, in milliseconds.
 type Delays = Arc<Mutex<Vec<(String, i64)>>>;
@@ -35,7 +35,7 @@ pub(crate) fn bench(rules: usize, runs: usize) -> Result<()> {
     let cluster = runtime.block_on(serve(Arc::clone(&delays)))?;
     let folder = tempfile::tempdir()?;
     write(folder.path(), &cluster, rules)?;
-    let mut host = start(folder.path())?;
+    let mut host = start_host(folder.path(), "warn,watchbell=info")?;
     let outcome = measure(&runtime, folder.path(), &mut host, &delays, rules, runs);
     // It may have ended by itself, which the measurement has told.
     let _ = host.kill();
@@ -144,17 +144,6 @@ fn write(folder: &Path, cluster: &str, rules: usize) -> Result<()> {
     Ok(())
 }
 
-fn start(folder: &Path) -> Result<Child> {
-    Ok(Command::new(given("WATCHBELL_BIN")?)
-        .args(["run", "--json", "--listen", "127.0.0.1:0", "--rules"])
-        .arg(folder.join("rules"))
-        .env("RUST_LOG", "warn,watchbell=info")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(fs::File::create(folder.join("log"))?)
-        .spawn()?)
-}
-
 /// Where the host listens, once it says so.
 fn address(folder: &Path, host: &mut Child) -> Result<String> {
     let began = Instant::now();
@@ -225,9 +214,4 @@ fn end(value: &Value) -> Option<i64> {
         Value::Array(values) => values.iter().find_map(end),
         _ => None,
     }
-}
-
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

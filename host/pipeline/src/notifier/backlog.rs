@@ -112,7 +112,7 @@ pub(super) fn notice(
         cause: Cause::Summary,
         person: None,
         since: now,
-        last: LastSignal { at: now, value: None, threshold: None, summary, details: "{}".into(), link: None },
+        last: LastSignal::said(now, summary),
         count: left_out.map_or(1, |count| u32::try_from(count).unwrap_or(u32::MAX)),
         more: Vec::new(),
         wording: Wording::Backlog,

@@ -131,10 +131,7 @@ impl Decider {
         let (spec, judged, now) = (Arc::clone(&known.spec), known.judged, context.now);
         let clock = Clock { judged, now, standing: &self.standing };
         let stands = hold::stands(Of { spec: &spec, episode: &episode, clock });
-        let goes_on = escalation::clock::follow(&mut episode, stands, now);
-        if goes_on {
-            escalation::clock::drop_repeat(&mut episode, &spec.alert, now);
-        }
+        let goes_on = escalation::clock::follow(&mut episode, &spec.alert, stands, now);
         // An edit that came while it was held is followed now.
         let is_edited = goes_on && episode.steps != escalation::step_ids(&spec.alert);
         if let Some(before) = escalation::rose_from(&episode).or(grew) {

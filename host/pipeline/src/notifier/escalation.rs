@@ -299,12 +299,24 @@ pub(crate) fn notify(
     now: Timestamp,
 ) {
     for destination in to {
-        if !is_notified(episode, destination) {
-            episode.notified.push(Notified { destination: destination.clone(), at: now, step });
-        }
+        add_notified(episode, destination, step, now);
     }
     episode.announced_at = Some(now);
     episode.ordinal += 1;
+}
+
+/// Records that `destination` knows of the episode. Returns whether it did not before.
+pub(crate) fn add_notified(
+    episode: &mut EpisodeRecord,
+    destination: &DestinationName,
+    step: Option<StepId>,
+    at: Timestamp,
+) -> bool {
+    let is_new = !is_notified(episode, destination);
+    if is_new {
+        episode.notified.push(Notified { destination: destination.clone(), at, step });
+    }
+    is_new
 }
 
 /// The steps of a rule, as an episode stores them.

@@ -1,14 +1,15 @@
 //! What one destination did not take goes to another, its `else`.
-use watchbell_contract::{Cause, Label};
+use watchbell_contract::Cause;
 
 use crate::digest;
 use crate::message::{Instead, Message, Wording};
 use crate::reason::SendReason;
-use crate::record::{Delivery, EpisodeId, GroupKey, IntentRecord, Notified, Phase};
+use crate::record::{Delivery, EpisodeId, IntentRecord, Phase};
 use crate::spec::DestinationName;
 
 use super::decider::{Context, Decider};
 use super::escalation::{self, Verdict};
+use super::groups::pairs;
 use super::outbox;
 
 /// How much of the reason is quoted, in characters.
@@ -90,12 +91,8 @@ impl Decider {
             .named()
             .iter()
             .filter(|named| named.is_open && self.open_episode_of(&message.rule, &named.key).is_none());
-        let labels = |key: &GroupKey| {
-            let value =
-                |label: &Label| format!("{}={}", label.name, label.value.as_deref().unwrap_or("(missing)"));
-            key.labels.iter().map(value).collect::<Vec<_>>().join(", ")
-        };
-        let over: Vec<String> = over.map(|named| format!("over by now: {}", labels(&named.key))).collect();
+        let over: Vec<String> =
+            over.map(|named| format!("over by now: {}", pairs(&named.key.labels))).collect();
         message.more.extend(over);
         message.wording = Wording::Grouped;
         message
@@ -103,14 +100,12 @@ impl Decider {
 
     /// Whoever is sent a message of an open episode counts as notified, as with any other.
     fn note_fallback(&mut self, queued: &IntentRecord, context: &mut Context<'_>) {
-        let (destination, at) = (queued.destination.clone(), context.now);
         if matches!(queued.message.cause, Cause::Resolved | Cause::Was) {
             return;
         }
         if let Some(episode) = self.episode_of(queued)
-            && !escalation::is_notified(episode, &destination)
+            && escalation::add_notified(episode, &queued.destination, None, context.now)
         {
-            episode.notified.push(Notified { destination, at, step: None });
             context.draft.episode(episode);
         }
     }

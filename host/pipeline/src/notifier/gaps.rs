@@ -36,18 +36,10 @@ impl Decider {
             cause,
             person: None,
             since: over.start,
-            last: LastSignal {
-                at: over.start,
-                value: None,
-                threshold: None,
-                summary: format!(
-                    "evaluation failed from {} to {}: {message}",
-                    time(over.start),
-                    time(over.end)
-                ),
-                details: "{}".into(),
-                link: None,
-            },
+            last: LastSignal::said(
+                over.start,
+                format!("evaluation failed from {} to {}: {message}", time(over.start), time(over.end)),
+            ),
             count: 1,
             more: Vec::new(),
             wording: Wording::Gap,

@@ -14,7 +14,7 @@ use crate::digest;
 use crate::matcher;
 use crate::message::{Message, Wording};
 use crate::record::{
-    Delivery, EpisodeId, EpisodeRecord, GroupId, GroupKey, GroupRecord, Grouping, IntentRecord, Notified,
+    Delivery, EpisodeId, EpisodeRecord, GroupId, GroupKey, GroupRecord, Grouping, IntentId, IntentRecord,
     Phase,
 };
 use crate::schedule::Timetable;
@@ -25,6 +25,7 @@ use super::decider::{Context, Decider};
 use super::{escalation, outbox};
 pub(super) use gathered::Groups;
 use merge::{Merge, Merged};
+pub(super) use text::pairs;
 
 /// A group that has only counted keys looks this often whether they are over.
 const LOOK_AGAIN: Duration = Duration::from_hours(1);
@@ -170,13 +171,8 @@ impl Decider {
             message.cause = Cause::Was;
             message.since = message.since.min(first.message.since);
         }
-        let count = gathered.len() + waiting.len();
-        for record in gathered.into_iter().chain(waiting) {
-            let delivery = Delivery::Merged { at: context.now, into: id.clone() };
-            context.draft.intent(IntentRecord { delivery, ..record });
-        }
         let destination = group.destination.clone();
-        context.draft.note(Note::Merged { destination: destination.clone(), into: id.clone(), count });
+        merged(gathered.into_iter().chain(waiting).collect(), &id, &destination, context);
         self.note_named(&group, &open, &counted, context);
         let grouping = Some(Grouping::Merged { group: group.id.clone(), named });
         let owed = IntentRecord { grouping, ..outbox::owed(id, destination, message, context.now) };
@@ -242,9 +238,7 @@ impl Decider {
     ) {
         let Some(episode) = self.open_mut(rule, key) else { return };
         let is_over = matches!(episode.phase, Phase::ResolvedByHand { .. });
-        if !is_over && !escalation::is_notified(episode, destination) {
-            let (destination, at) = (destination.clone(), context.now);
-            episode.notified.push(Notified { destination, at, step: None });
+        if !is_over && escalation::add_notified(episode, destination, None, context.now) {
             context.draft.episode(episode);
         }
     }
@@ -294,10 +288,8 @@ impl Decider {
             self.note_not_notified(&record.message.rule, &named.key, &record.destination, context);
             let Some((changed, withdrawn)) = self.groups.withdraw(group, &named.key) else { continue };
             context.draft.group(changed);
-            for settled in withdrawn.into_iter().map(|it| outbox::untold(it, context.now)) {
-                self.outbox.keep_dead_letter(settled.record.clone());
-                context.draft.intent(settled.record);
-                context.draft.note(settled.note);
+            if let Some(end) = withdrawn {
+                self.bury(outbox::untold(end, context.now), context);
             }
         }
         self.withdraw_end(record, context)
@@ -324,19 +316,28 @@ impl Decider {
             let mut was = Message { cause: Cause::Was, ..message.clone() };
             was.route.instead = waiting.iter().find_map(|record| record.message.route.instead.clone());
             let into = digest::intent_id(&was.episode, Cause::Was.as_str(), ordinal, &destination);
-            let note =
-                Note::Merged { destination: destination.clone(), into: into.clone(), count: waiting.len() };
-            context.draft.note(note);
-            for record in waiting {
-                let delivery = Delivery::Merged { at: context.now, into: into.clone() };
-                context.draft.intent(IntentRecord { delivery, ..record });
-            }
+            merged(waiting, &into, &destination, context);
             // There is room: it takes the place of what waited.
             self.queue(&was, ordinal, &destination, context);
             told.push(destination);
         }
         told.extend(self.send(&message, ordinal, &others, context));
         told
+    }
+}
+
+/// Records that another message to `destination` says what these would have said.
+fn merged(
+    records: Vec<IntentRecord>,
+    into: &IntentId,
+    destination: &DestinationName,
+    context: &mut Context<'_>,
+) {
+    let count = records.len();
+    context.draft.note(Note::Merged { destination: destination.clone(), into: into.clone(), count });
+    for record in records {
+        let delivery = Delivery::Merged { at: context.now, into: into.clone() };
+        context.draft.intent(IntentRecord { delivery, ..record });
     }
 }
 

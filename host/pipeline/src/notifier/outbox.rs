@@ -92,6 +92,12 @@ enum Stage {
     },
 }
 
+impl Stage {
+    fn is_claimed(&self) -> bool {
+        matches!(self, Self::Claiming | Self::Claimed | Self::Sending { .. })
+    }
+}
+
 /// The outcome of an attempt, for the commit that records it.
 #[derive(Debug)]
 pub(crate) struct Settled {
@@ -122,8 +128,7 @@ impl Outbox {
     pub(crate) fn withdraw_end(&mut self, dead: &IntentRecord, now: Timestamp) -> Option<Settled> {
         let id = self.head(&lane(dead))?.clone();
         let entry = self.entries.get(&id)?;
-        let is_claimed = matches!(entry.stage, Stage::Claiming | Stage::Claimed | Stage::Sending { .. });
-        if entry.record.message.cause != Cause::Resolved || is_claimed {
+        if entry.record.message.cause != Cause::Resolved || entry.stage.is_claimed() {
             return None;
         }
         // The end of a group may name keys of which another message told.
@@ -149,8 +154,7 @@ impl Outbox {
             self.lanes.get(&lane).into_iter().flat_map(BTreeMap::values).cloned().collect();
         let waits = |id: &IntentId| {
             self.entries.get(id).is_some_and(|Entry { record, stage, .. }| {
-                let is_claimed = matches!(stage, Stage::Claiming | Stage::Claimed | Stage::Sending { .. });
-                !is_claimed && record.delivery.attempts() == 0 && !record.maybe_repeated
+                !stage.is_claimed() && record.delivery.attempts() == 0 && !record.maybe_repeated
             })
         };
         let first = ids.first().and_then(|id| self.entries.get(id));

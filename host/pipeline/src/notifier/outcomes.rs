@@ -1,7 +1,7 @@
 use watchbell_contract::{Cause, Receipt, RecordedCall, Refusal};
 
 use crate::message::Message;
-use crate::record::{Delivery, EpisodeRecord, IntentId, IntentRecord, Notified, Phase};
+use crate::record::{Delivery, EpisodeRecord, IntentId, IntentRecord, Phase};
 
 use super::decider::{Context, Decider};
 use super::escalation;
@@ -50,12 +50,10 @@ impl Decider {
         if !record.named().is_empty() {
             return self.group_arrived(record, context);
         }
-        let (destination, at) = (record.destination.clone(), context.now);
         if let Some(episode) = self.episode_of(record)
             && !matches!(episode.phase, Phase::ResolvedByHand { .. })
-            && !escalation::is_notified(episode, &destination)
+            && escalation::add_notified(episode, &record.destination, None, context.now)
         {
-            episode.notified.push(Notified { destination, at, step: None });
             context.draft.episode(episode);
         }
     }
@@ -86,11 +84,16 @@ impl Decider {
     ) -> Option<Message> {
         let settled = self.outbox.withdraw_end(record, context.now)?;
         self.make_room(&settled.record, context);
-        self.outbox.keep_dead_letter(settled.record.clone());
         let withdrawn = settled.record.message.clone();
+        self.bury(settled, context);
+        Some(withdrawn)
+    }
+
+    /// Records a message that is withdrawn.
+    pub(super) fn bury(&mut self, settled: Settled, context: &mut Context<'_>) {
+        self.outbox.keep_dead_letter(settled.record.clone());
         context.draft.intent(settled.record);
         context.draft.note(settled.note);
-        Some(withdrawn)
     }
 
     /// The episode that a message is about, while it is open.

@@ -200,9 +200,7 @@ impl Surroundings {
     ) {
         let now = clock.now;
         let stands = hold::stands(Of { spec, episode, clock });
-        if escalation::clock::follow(episode, stands, now) {
-            escalation::clock::drop_repeat(episode, &spec.alert, now);
-        }
+        escalation::clock::follow(episode, &spec.alert, stands, now);
         if let Some(before) = escalation::rose_from(episode) {
             let verdict = escalation::on_worse(episode, spec, clock, before);
             announce(episode, spec, verdict, now, found);

@@ -135,6 +135,11 @@ pub struct LastSignal {
 }
 
 impl LastSignal {
+    /// What the host itself says, with nothing but words.
+    pub(crate) fn said(at: Timestamp, summary: String) -> Self {
+        Self { at, value: None, threshold: None, summary, details: "{}".into(), link: None }
+    }
+
     /// The bytes of its texts.
     pub(crate) fn bytes(&self) -> usize {
         self.summary.len() + self.details.len() + self.link.as_ref().map_or(0, String::len)

@@ -33,19 +33,6 @@ fn refusing(guest: impl Fn(&Run, Timestamp) -> Vec<Signal> + 'static) -> Host {
     host
 }
 
-/// What is received minute by minute: the minute, the destination, and the cause.
-fn story(host: &mut Host, rule: &RuleSpec, minutes: std::ops::Range<u64>, restarts: bool) -> Vec<String> {
-    let mut told = Vec::new();
-    for minute in minutes {
-        host.until(minute);
-        told.extend(host.received().into_iter().map(|line| format!("{minute} {line}")));
-        if restarts {
-            host.restart(rule);
-        }
-    }
-    told
-}
-
 #[test]
 fn what_is_refused_goes_to_the_fallback_which_hears_the_rest() {
     for restarts in [false, true] {
@@ -54,7 +41,7 @@ fn what_is_refused_goes_to_the_fallback_which_hears_the_rest() {
         rule.alert.repeat = vec![Duration::from_mins(7)];
         let mut host = refusing(holding(20));
         host.deploy(&rule);
-        let told = story(&mut host, &rule, 1..40, restarts);
+        let told = host.minute_by_minute(&rule, 1..40, restarts);
         let expected =
             ["1 mail opened", "8 mail repeat", "10 mail worse", "17 mail repeat", "21 mail resolved"];
         assert_eq!(told, expected, "{restarts}");
@@ -103,7 +90,7 @@ fn who_is_not_available_is_tried_until_the_deadline() {
         host.deadline = Duration::from_mins(10);
         host.unavailable.insert("sms", Vec::new());
         host.deploy(&rule);
-        let told = story(&mut host, &rule, 1..80, restarts);
+        let told = host.minute_by_minute(&rule, 1..80, restarts);
         assert_eq!(told, ["11 mail opened", "61 mail resolved"], "{restarts}");
     }
 }
@@ -120,7 +107,7 @@ fn who_gets_the_message_anyhow_gets_it_once() {
             let rule = rule(steps.clone());
             let mut host = refusing(holding(20));
             host.deploy(&rule);
-            assert_eq!(story(&mut host, &rule, 1..40, restarts), expected, "{restarts}");
+            assert_eq!(host.minute_by_minute(&rule, 1..40, restarts), expected, "{restarts}");
         }
     }
 }
@@ -133,7 +120,7 @@ fn a_chain_ends_with_the_first_that_takes_the_message() {
         host.fallbacks.insert("mail", "chat");
         host.refused.insert("mail");
         host.deploy(&rule);
-        let told = story(&mut host, &rule, 1..40, restarts);
+        let told = host.minute_by_minute(&rule, 1..40, restarts);
         assert_eq!(told, ["1 chat opened", "21 chat resolved"], "{restarts}");
         assert_eq!((host.tried.len(), host.dead_letters().len()), (2, 2));
     }
@@ -156,14 +143,14 @@ fn an_event_falls_back_and_only_once_if_the_letter_is_sent_again() {
         let rule = to_sms();
         let mut host = refusing(event);
         host.deploy(&rule);
-        assert_eq!(story(&mut host, &rule, 1..3, restarts), ["1 mail event"]);
+        assert_eq!(host.minute_by_minute(&rule, 1..3, restarts), ["1 mail event"]);
         let [letter] = &host.dead_letters()[..] else { panic!("one dead letter") };
         host.command("1", Command::Retry { intent: letter.clone() });
-        assert_eq!(story(&mut host, &rule, 3..5, restarts), [""; 0], "{restarts}");
+        assert_eq!(host.minute_by_minute(&rule, 3..5, restarts), [""; 0], "{restarts}");
         assert_eq!(host.tried.len(), 2);
         let [letter] = &host.dead_letters()[..] else { panic!("one dead letter") };
         host.command("2", Command::Drop { intent: letter.clone() });
-        assert_eq!(story(&mut host, &rule, 5..7, restarts), [""; 0], "{restarts}");
+        assert_eq!(host.minute_by_minute(&rule, 5..7, restarts), [""; 0], "{restarts}");
     }
 }
 
@@ -176,7 +163,7 @@ fn an_opening_that_died_after_its_end_is_told_as_over() {
         host.deadline = Duration::from_mins(30);
         host.unavailable.insert("sms", Vec::new());
         host.deploy(&rule);
-        let told = story(&mut host, &rule, 1..120, restarts);
+        let told = host.minute_by_minute(&rule, 1..120, restarts);
         assert_eq!(told, ["31 mail was"], "{restarts}");
         // The end was withdrawn with its opening.
         let causes = |intent: &&IntentRecord| matches!(intent.delivery, Delivery::Dead { .. });
@@ -191,9 +178,9 @@ fn an_end_that_only_the_fallback_takes_reaches_it() {
         let mut host = Host::new(holding(5));
         host.fallbacks.insert("sms", "mail");
         host.deploy(&rule);
-        let mut told = story(&mut host, &rule, 1..3, restarts);
+        let mut told = host.minute_by_minute(&rule, 1..3, restarts);
         host.refused.insert("sms");
-        told.extend(story(&mut host, &rule, 3..20, restarts));
+        told.extend(host.minute_by_minute(&rule, 3..20, restarts));
         assert_eq!(told, ["1 sms opened", "6 mail resolved"], "{restarts}");
     }
 }
@@ -205,9 +192,9 @@ fn a_fallback_that_is_slow_still_hears_the_end() {
         let mut host = refusing(holding(5));
         host.unavailable.insert("mail", Vec::new());
         host.deploy(&rule);
-        assert_eq!(story(&mut host, &rule, 1..10, restarts), [""; 0]);
+        assert_eq!(host.minute_by_minute(&rule, 1..10, restarts), [""; 0]);
         host.unavailable.clear();
-        let told = story(&mut host, &rule, 10..20, restarts);
+        let told = host.minute_by_minute(&rule, 10..20, restarts);
         let told: Vec<&str> =
             told.iter().filter_map(|line| line.split_once(' ')).map(|(_, line)| line).collect();
         assert_eq!(told, ["mail opened", "mail resolved"], "{restarts}");

@@ -150,6 +150,25 @@ impl Host {
         std::mem::take(&mut self.inbox).into_iter().map(of).collect()
     }
 
+    /// What is received minute by minute: the minute, the destination and the cause. With `restarts`, another host takes
+    /// over after each.
+    pub(crate) fn minute_by_minute(
+        &mut self,
+        rule: &RuleSpec,
+        minutes: std::ops::Range<u64>,
+        restarts: bool,
+    ) -> Vec<String> {
+        let mut told = Vec::new();
+        for minute in minutes {
+            self.until(minute);
+            told.extend(self.received().into_iter().map(|line| format!("{minute} {line}")));
+            if restarts {
+                self.restart(rule);
+            }
+        }
+        told
+    }
+
     /// What it says of the rule, as a person reads it.
     pub(crate) fn explain(&self) -> Vec<String> {
         self.coordinator.explain(&RuleName("rule".into())).iter().map(ToString::to_string).collect()

@@ -4,7 +4,7 @@ use watchbell_contract::{Cause, Duration, Severity, Signal, SignalKind, Timestam
 use watchbell_pipeline::action::{Note, Run};
 use watchbell_pipeline::limit::Limit;
 use watchbell_pipeline::record::{Command, EpisodeId};
-use watchbell_pipeline::spec::{Comparison, DestinationName, RuleSpec, Worse};
+use watchbell_pipeline::spec::{Comparison, DestinationName, Worse};
 
 use crate::host::{Host, START, firing, rule, step};
 
@@ -45,19 +45,6 @@ fn levels(levels: &'static [Level]) -> impl Fn(&Run, Timestamp) -> Vec<Signal> {
 
 fn event(key: &str, at: Timestamp) -> Signal {
     Signal { kind: SignalKind::Event, until: None, ..firing(key, at, at, 1.0) }
-}
-
-/// What is received minute by minute: the minute, the destination, and the cause. Now and then the host is replaced.
-fn story(host: &mut Host, rule: &RuleSpec, minutes: std::ops::Range<u64>, restarts: bool) -> Vec<String> {
-    let mut told = Vec::new();
-    for minute in minutes {
-        host.until(minute);
-        told.extend(host.received().into_iter().map(|line| format!("{minute} {line}")));
-        if restarts {
-            host.restart(rule);
-        }
-    }
-    told
 }
 
 fn to(name: &str) -> DestinationName {
@@ -131,7 +118,7 @@ fn an_opening_is_left_out_and_nobody_hears_its_end() {
         let mut host = Host::new(levels(&[("a", 1, NEVER, NEVER), ("b", 3, NEVER, 5), ("c", 4, NEVER, 20)]));
         host.limits.insert("sms", per_hour(1));
         host.deploy(&rule);
-        let told = story(&mut host, &rule, 1..60, restarts);
+        let told = host.minute_by_minute(&rule, 1..60, restarts);
         // The later step goes on as usual: it escalates, and whoever hears it hears the end.
         let expected =
             ["1 sms opened", "11 mail escalated", "14 mail escalated", "21 mail resolved", "46 sms summary"];
@@ -147,10 +134,10 @@ fn steps_rises_acknowledgements_and_ends_wait_in_order() {
         let mut host = Host::new(levels(&[("a", 1, 5, 10)]));
         host.limits.insert("sms", per_hour(1));
         host.deploy(&rule);
-        let mut told = story(&mut host, &rule, 1..8, restarts);
+        let mut told = host.minute_by_minute(&rule, 1..8, restarts);
         let episode = host.open()[0].id.clone();
         host.command("1", Command::Acknowledge { episode });
-        told.extend(story(&mut host, &rule, 8..300, restarts));
+        told.extend(host.minute_by_minute(&rule, 8..300, restarts));
         let expected =
             ["1 sms opened", "46 sms escalated", "106 sms worse", "166 sms acknowledged", "226 sms resolved"];
         assert_eq!(told, expected, "{restarts}");
@@ -165,8 +152,8 @@ fn a_repeat_is_dropped_and_that_an_acknowledgement_is_over_waits() {
         let mut host = Host::new(levels(&[("a", 1, NEVER, NEVER)]));
         host.limits.insert("sms", per_hour(2));
         host.deploy(&rule);
-        assert_eq!(story(&mut host, &rule, 1..13, restarts), ["1 sms opened", "11 sms repeat"]);
-        assert_eq!(story(&mut host, &rule, 13..23, restarts), [""; 0]);
+        assert_eq!(host.minute_by_minute(&rule, 1..13, restarts), ["1 sms opened", "11 sms repeat"]);
+        assert_eq!(host.minute_by_minute(&rule, 13..23, restarts), [""; 0]);
         let held = "left out: the limit of `sms` is reached until 2023-11-14T23:00:00Z";
         host.until(31);
         assert!(host.explain().iter().any(|reason| reason == held), "{:?}", host.explain());
@@ -174,7 +161,7 @@ fn a_repeat_is_dropped_and_that_an_acknowledgement_is_over_waits() {
         host.command("1", Command::Acknowledge { episode: episode.clone() });
         host.until(32);
         host.command("2", Command::Unacknowledge { episode });
-        let told = story(&mut host, &rule, 33..60, restarts);
+        let told = host.minute_by_minute(&rule, 33..60, restarts);
         assert_eq!(told, ["46 sms acknowledged", "46 sms repeat"], "{restarts}");
         assert!(host.stored().iter().all(|intent| intent.destination.0 == "sms"));
     }
@@ -196,10 +183,10 @@ fn what_came_and_went_and_events_are_summed_up() {
         });
         host.limits.insert("sms", per_hour(1));
         host.deploy(&rule);
-        assert_eq!(story(&mut host, &rule, 1..3, restarts), ["1 sms event"]);
+        assert_eq!(host.minute_by_minute(&rule, 1..3, restarts), ["1 sms event"]);
         let until = START + Duration::from_mins(9);
         host.command("1", Command::Pause { until, reason: "a deploy".into() });
-        assert_eq!(story(&mut host, &rule, 3..46, restarts), [""; 0]);
+        assert_eq!(host.minute_by_minute(&rule, 3..46, restarts), [""; 0]);
         host.until(HOUR_ENDS);
         let [(_, summary)] = &host.inbox[..] else { panic!("one message: {:?}", host.inbox) };
         assert_eq!((summary.cause, summary.title.as_str()), (Cause::Summary, "2 messages left out"));
@@ -215,12 +202,12 @@ fn a_message_is_counted_once_however_often_it_is_tried() {
         host.limits.insert("sms", per_hour(2));
         host.unavailable.insert("sms", Vec::new());
         host.deploy(&rule);
-        assert_eq!(story(&mut host, &rule, 1..12, restarts), [""; 0]);
+        assert_eq!(host.minute_by_minute(&rule, 1..12, restarts), [""; 0]);
         assert!(host.tried.len() > 8, "{}", host.tried.len());
         // The limit is reached, and holds nothing that was counted already.
         host.unavailable.clear();
         assert_eq!(
-            story(&mut host, &rule, 12..14, restarts),
+            host.minute_by_minute(&rule, 12..14, restarts),
             ["12 sms opened", "12 sms opened"],
             "{restarts}"
         );
@@ -235,13 +222,13 @@ fn minutes_hours_and_days_end_by_their_clock_and_calendar() {
     // Midnight in Berlin is an hour before midnight in UTC.
     host.limits.insert("sms", per_day(1, "Europe/Berlin"));
     host.deploy(&rule);
-    assert_eq!(story(&mut host, &rule, 1..60, false), ["1 sms opened", "46 sms summary"]);
+    assert_eq!(host.minute_by_minute(&rule, 1..60, false), ["1 sms opened", "46 sms summary"]);
 
     let mut host =
         Host::new(levels(&[("a", 1, NEVER, NEVER), ("b", 2, NEVER, NEVER), ("c", 20, NEVER, NEVER)]));
     host.limits.insert("sms", Limit { per_minute: NonZeroU32::new(1), ..per_hour(2) });
     host.deploy(&rule);
-    let told = story(&mut host, &rule, 1..60, false);
+    let told = host.minute_by_minute(&rule, 1..60, false);
     assert_eq!(told, ["1 sms opened", "2 sms opened", "46 sms summary"]);
 }
 
@@ -288,7 +275,7 @@ fn a_message_that_waits_for_room_is_sent_although_its_deadline_has_passed() {
     host.until(20);
     let waits = "the limit of `sms` is reached until 2023-11-14T23:00:00Z";
     assert!(host.explain().iter().any(|reason| reason == waits), "{:?}", host.explain());
-    assert_eq!(story(&mut host, &rule, 20..60, true), ["20 sms opened", "46 sms escalated"]);
+    assert_eq!(host.minute_by_minute(&rule, 20..60, true), ["20 sms opened", "46 sms escalated"]);
     assert_eq!(host.dead_letters(), []);
 }
 
@@ -298,13 +285,13 @@ fn the_count_survives_an_edit_and_no_limit_holds_what_waited() {
     let mut host = Host::new(levels(&[("a", 1, NEVER, NEVER)]));
     host.limits.insert("sms", per_hour(1));
     host.deploy(&rule);
-    assert_eq!(story(&mut host, &rule, 1..10, false), ["1 sms opened"]);
+    assert_eq!(host.minute_by_minute(&rule, 1..10, false), ["1 sms opened"]);
     host.limits.insert("sms", per_hour(2));
     host.deploy(&rule);
-    assert_eq!(story(&mut host, &rule, 10..20, false), ["10 sms escalated"]);
+    assert_eq!(host.minute_by_minute(&rule, 10..20, false), ["10 sms escalated"]);
     host.limits.clear();
     host.deploy(&rule);
-    assert_eq!(story(&mut host, &rule, 20..30, false), ["20 sms escalated"]);
+    assert_eq!(host.minute_by_minute(&rule, 20..30, false), ["20 sms escalated"]);
     let ids: Vec<EpisodeId> = host.open().iter().map(|episode| episode.id.clone()).collect();
     assert_eq!(ids.len(), 1);
 }

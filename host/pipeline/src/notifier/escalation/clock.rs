@@ -36,9 +36,14 @@ pub(crate) fn is_done(episode: &EpisodeRecord, step: &Step) -> bool {
     episode.stepped_until.is_some_and(|until| due_at(episode, step) <= until)
 }
 
-/// Lets the clock stand while something holds the episode, and go on where it stood when that is over. Returns whether
-/// it goes on now.
-pub(crate) fn follow(episode: &mut EpisodeRecord, stands: Option<Option<Timestamp>>, now: Timestamp) -> bool {
+/// Lets the clock stand while something holds the episode, and go on where it stood when that is over: a repeat that fell
+/// due meanwhile is dropped. Returns whether it goes on now.
+pub(crate) fn follow(
+    episode: &mut EpisodeRecord,
+    alert: &AlertSpec,
+    stands: Option<Option<Timestamp>>,
+    now: Timestamp,
+) -> bool {
     if !matches!(episode.phase, Phase::Active | Phase::Acknowledged { .. }) {
         return false;
     }
@@ -53,6 +58,7 @@ pub(crate) fn follow(episode: &mut EpisodeRecord, stands: Option<Option<Timestam
             let end = until.filter(|until| *until <= now).unwrap_or(now);
             episode.progress.held = None;
             stand(episode, end.since(since));
+            drop_repeat(episode, alert, now);
             true
         }
         (None, None) => false,
@@ -83,7 +89,7 @@ fn stand(episode: &mut EpisodeRecord, span: Duration) {
 }
 
 /// A repeat that fell due while the episode was held is dropped: the next is counted from now.
-pub(crate) fn drop_repeat(episode: &mut EpisodeRecord, alert: &AlertSpec, now: Timestamp) {
+fn drop_repeat(episode: &mut EpisodeRecord, alert: &AlertSpec, now: Timestamp) {
     let due = repeat_base(episode).zip(alert.repeat_after(episode.progress.repeats));
     if due.is_some_and(|(base, after)| base + after <= now) {
         episode.progress.repeat_dropped_at = Some(now);

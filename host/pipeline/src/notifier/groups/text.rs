@@ -27,13 +27,17 @@ pub(super) fn left(count: usize) -> Option<String> {
 }
 
 fn written(state: &str, labels: &[Label], shared: &[Label], summary: &str) -> String {
-    let own = labels.iter().filter(|label| !shared.contains(label));
-    let own = own.map(|label| format!("{}={}", label.name, label.value.as_deref().unwrap_or("(missing)")));
-    let own: Vec<String> = own.collect();
+    let own = pairs(labels.iter().filter(|label| !shared.contains(label)));
     match own.is_empty() {
         true => format!("{state}: {summary}"),
-        false => format!("{state}: {}: {summary}", own.join(", ")),
+        false => format!("{state}: {own}: {summary}"),
     }
+}
+
+/// Labels, as a line names a key by them.
+pub(in super::super) fn pairs<'a>(labels: impl IntoIterator<Item = &'a Label>) -> String {
+    let pair = |label: &Label| format!("{}={}", label.name, label.value.as_deref().unwrap_or("(missing)"));
+    labels.into_iter().map(pair).collect::<Vec<_>>().join(", ")
 }
 
 fn state(line: &Line<'_>) -> String {
