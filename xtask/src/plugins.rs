@@ -14,7 +14,7 @@ use crate::stage::Stage;
 use crate::terminal::{green, red};
 use crate::toolchain::Toolchain;
 
-pub(crate) const BUDGET: Duration = Duration::from_secs(9 * 60);
+pub(crate) const BUDGET: Duration = Duration::from_secs(20 * 60);
 /// The package whose examples are the guests.
 const GUESTS: &str = "tests/guests";
 /// The package of the component that renders texts. It is built and embedded as plugins are.

@@ -9,7 +9,7 @@ use crate::stage::Stage;
 use crate::terminal::yellow;
 use crate::toolchain::{Toolchain, apt_install};
 
-pub(crate) const BUDGET: Duration = Duration::from_secs(4 * 60);
+pub(crate) const BUDGET: Duration = Duration::from_secs(10 * 60);
 
 /// What was found.
 pub(crate) struct Tools {

@@ -19,22 +19,25 @@ use crate::stage::Stage;
 use crate::terminal::{green, red, yellow};
 use crate::test_report::{self, SERVERS, TestReport, server_of};
 
-/// In the order in which they run. A cold machine with two cores needs about two thirds of each budget; together they
-/// leave a tenth of CI's 90 minutes.
+/// Ends what hangs while CI, which ends everything after 90 minutes without a word, still listens.
+const WHOLE: Duration = minutes(85);
+
+/// In the order in which they run. A budget is about three times what a cold machine with two cores needs, for machines
+/// differ by a factor of two from day to day; together the stages have `WHOLE`.
 const STAGES: &[Room] = &[
     Room { name: "setup", budget: setup::BUDGET, run: |suite, stage| suite.setup(stage) },
-    Room { name: "fmt", budget: minutes(1), run: |suite, stage| suite.fmt(stage) },
+    Room { name: "fmt", budget: minutes(3), run: |suite, stage| suite.fmt(stage) },
     Room { name: "plugins", budget: plugins::BUDGET, run: |suite, stage| suite.plugins(stage) },
-    Room { name: "clippy", budget: minutes(6), run: |suite, stage| suite.clippy(stage) },
-    Room { name: "tests", budget: minutes(37), run: |suite, stage| suite.tests(stage) },
-    Room { name: "timelines", budget: minutes(3), run: |suite, stage| suite.timelines(stage) },
-    Room { name: "mail", budget: minutes(2), run: |suite, stage| suite.mail(stage) },
-    Room { name: "servers", budget: minutes(8), run: |suite, stage| suite.servers(stage) },
-    Room { name: "upgrade", budget: minutes(5), run: |suite, stage| suite.upgrade(stage) },
+    Room { name: "clippy", budget: minutes(20), run: |suite, stage| suite.clippy(stage) },
+    Room { name: "tests", budget: minutes(60), run: |suite, stage| suite.tests(stage) },
+    Room { name: "timelines", budget: minutes(6), run: |suite, stage| suite.timelines(stage) },
+    Room { name: "mail", budget: minutes(4), run: |suite, stage| suite.mail(stage) },
+    Room { name: "servers", budget: minutes(15), run: |suite, stage| suite.servers(stage) },
+    Room { name: "upgrade", budget: minutes(10), run: |suite, stage| suite.upgrade(stage) },
 ];
 
 /// Parts of `tests` that have one command: what hostile clusters, receivers, modules, manifests and documents can do.
-const ATTACKS: Room = Room { name: "attacks", budget: minutes(30), run: |suite, stage| suite.attacks(stage) };
+const ATTACKS: Room = Room { name: "attacks", budget: minutes(60), run: |suite, stage| suite.attacks(stage) };
 
 /// The tests of `ATTACKS`: a test binary, and parts of the names of its tests (none: all).
 const HOSTILE: &[(&str, &[&str])] =
@@ -90,8 +93,9 @@ fn rooms<'a>(
     let mut total = TestReport::default();
     let started = clock::now();
     for room in rooms {
-        println!("{:<8} (at most {})", room.name, clock::short(room.budget));
-        let mut stage = Stage::start(&suite.cache, room.name, room.budget)?;
+        let budget = room.budget.min(WHOLE.saturating_sub(started.elapsed()));
+        println!("{:<8} (at most {})", room.name, clock::short(budget));
+        let mut stage = Stage::start(&suite.cache, room.name, budget)?;
         let report = (room.run)(&mut suite, &mut stage).unwrap_or_else(|error| {
             let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
             stage.say(&chain.join("\n  because "));
@@ -320,8 +324,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_budgets_leave_ci_a_sixth_of_its_time() {
-        let total: Duration = STAGES.iter().map(|room| room.budget).sum();
-        assert!(total <= minutes(75), "{total:?}");
+    fn every_stage_may_use_its_whole_budget() {
+        for room in STAGES.iter().chain([&ATTACKS]) {
+            assert!(room.budget <= WHOLE, "{}", room.name);
+        }
     }
 }
