@@ -7,6 +7,8 @@ mod text; // what is said of each
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use watchbell_contract::{Cause, Duration, Timestamp};
 
 use crate::action::Note;
@@ -197,7 +199,8 @@ impl Decider {
         }
         let rule = group.rule.clone();
         let is_open = |key: &GroupKey| self.open_episode_of(&rule, key).is_some();
-        let is_gathered = |key: &GroupKey| gathered.iter().any(|it| it.message.episode == key.episode);
+        let gathered: BTreeSet<&EpisodeId> = gathered.iter().map(|it| &it.message.episode).collect();
+        let is_gathered = |key: &GroupKey| gathered.contains(&key.episode);
         group.open.retain(|key| is_open(key) || is_gathered(key));
         let is_told = |key: &GroupKey| {
             let episode = self.open_episode_of(&rule, key);

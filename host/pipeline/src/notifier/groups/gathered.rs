@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use watchbell_contract::{Cause, Duration, Timestamp};
 
 use crate::reason::DeliveryReason;
-use crate::record::{EpisodeId, GroupId, GroupKey, GroupRecord, Grouping, IntentRecord};
+use crate::record::{EpisodeId, GroupId, GroupKey, GroupRecord, Grouping, IntentId, IntentRecord};
 use crate::spec::{DestinationName, RuleName};
 
 use super::super::outbox::Queued;
@@ -27,11 +27,23 @@ struct Group {
     record: GroupRecord,
     /// Oldest first.
     gathered: Vec<IntentRecord>,
+    /// Of what is gathered.
+    ids: BTreeSet<IntentId>,
     /// Not before this, if nothing else comes.
     look_at: Timestamp,
 }
 
 impl Group {
+    /// Nothing is gathered yet.
+    fn of(record: GroupRecord, look_at: Timestamp) -> Self {
+        Self { record, gathered: Vec::new(), ids: BTreeSet::new(), look_at }
+    }
+
+    fn push(&mut self, record: IntentRecord) {
+        self.ids.insert(record.id.clone());
+        self.gathered.push(record);
+    }
+
     /// When its messages are sent, or when it can be forgotten.
     fn next_at(&self) -> Option<Timestamp> {
         let record = &self.record;
@@ -57,16 +69,12 @@ impl Groups {
         groups: Vec<GroupRecord>,
         queued: Vec<IntentRecord>,
     ) -> (Self, Vec<IntentRecord>) {
-        let mut kept: BTreeMap<GroupId, Group> = groups
-            .into_iter()
-            .map(|record| {
-                (record.id.clone(), Group { record, gathered: Vec::new(), look_at: Timestamp::MIN })
-            })
-            .collect();
+        let mut kept: BTreeMap<GroupId, Group> =
+            groups.into_iter().map(|record| (record.id.clone(), Group::of(record, Timestamp::MIN))).collect();
         let mut others = Vec::new();
         for record in queued {
             match record.gathered_in().and_then(|group| kept.get_mut(group)) {
-                Some(group) => group.gathered.push(record),
+                Some(group) => group.push(record),
                 None => others.push(record),
             }
         }
@@ -114,7 +122,7 @@ impl Groups {
         mut record: IntentRecord,
     ) -> Option<(IntentRecord, Option<GroupRecord>)> {
         let group = self.groups.get_mut(id)?;
-        if group.gathered.iter().any(|other| other.id == record.id) {
+        if group.ids.contains(&record.id) {
             return None;
         }
         // The store keeps no other order than this.
@@ -125,7 +133,7 @@ impl Groups {
         let before = group.next_at();
         let is_first = group.record.due.is_none();
         group.record.due.get_or_insert(due);
-        group.gathered.push(record.clone());
+        group.push(record.clone());
         if let Some(at) = before {
             self.timers.remove(&(at, id.clone()));
         }
@@ -175,12 +183,12 @@ impl Groups {
 
     /// Puts a group back in which nothing waits.
     pub(super) fn put(&mut self, record: GroupRecord) {
-        self.insert(Group { record, gathered: Vec::new(), look_at: Timestamp::MIN });
+        self.insert(Group::of(record, Timestamp::MIN));
     }
 
     /// Puts a group back of which nothing is left but keys that were counted.
     pub(super) fn look_again(&mut self, record: GroupRecord, look_at: Timestamp) {
-        self.insert(Group { record, gathered: Vec::new(), look_at });
+        self.insert(Group::of(record, look_at));
     }
 
     /// The destination knows of an open episode. Gives the group if it did not know that.
@@ -211,6 +219,9 @@ impl Groups {
             _ => None,
         };
         let end = end.map(|place| group.gathered.remove(place));
+        if let Some(end) = &end {
+            group.ids.remove(&end.id);
+        }
         if group.gathered.is_empty() {
             group.record.due = None;
         }

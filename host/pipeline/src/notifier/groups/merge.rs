@@ -1,6 +1,6 @@
 //! Many messages become one. What was said of one key becomes one line.
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use watchbell_contract::{Cause, Label, Severity};
 
@@ -22,6 +22,8 @@ pub(super) struct Merge<'a> {
     group: &'a GroupRecord,
     /// In the order of the first message of each.
     lines: Vec<Line<'a>>,
+    /// Which line is about an episode.
+    places: BTreeMap<&'a EpisodeId, usize>,
     episode: &'a dyn Fn(&GroupKey) -> Option<&'a EpisodeRecord>,
 }
 
@@ -66,6 +68,7 @@ impl<'a> Merge<'a> {
     ) -> Self {
         let mut lines: Vec<Line<'a>> = Vec::new();
         let mut places: BTreeMap<&EpisodeId, usize> = BTreeMap::new();
+        let known: BTreeSet<&EpisodeId> = group.open.iter().map(|open| &open.episode).collect();
         for record in gathered {
             let message = &record.message;
             let is_over = matches!(message.cause, Cause::Resolved | Cause::Was);
@@ -85,11 +88,11 @@ impl<'a> Merge<'a> {
             } else {
                 places.insert(&message.episode, lines.len());
                 let key = GroupKey { episode: message.episode.clone(), labels: message.labels.clone() };
-                let begins = !group.open.iter().any(|open| open.episode == key.episode);
+                let begins = !known.contains(&message.episode);
                 lines.push(Line { key: Some(key), newest: message, begins, is_over, is_worse });
             }
         }
-        Self { group, lines, episode }
+        Self { group, lines, places, episode }
     }
 
     pub(super) fn message(&self) -> Merged {
@@ -133,8 +136,7 @@ impl<'a> Merge<'a> {
     }
 
     fn open(&self, naming: &Naming<'_, 'a>) -> Vec<GroupKey> {
-        let is_over =
-            |key: &&GroupKey| self.lines.iter().any(|line| line.is_over && line.key.as_ref() == Some(*key));
+        let is_over = |key: &&GroupKey| self.line(key).is_some_and(|line| line.is_over);
         let before = self.group.open.iter().filter(|key| !is_over(key));
         let begun = naming.named.iter().filter(|line| line.begins && !line.is_over);
         let begun = begun.filter_map(|line| line.key.as_ref());
@@ -147,13 +149,18 @@ impl<'a> Merge<'a> {
     }
 
     fn unnamed(&self, naming: &Naming<'_, 'a>, counted: &[GroupKey]) -> Vec<GroupKey> {
-        let is_named = |key: &&GroupKey| naming.still.iter().any(|(named, _)| named == key);
-        let before = self.group.unnamed.iter().filter(|key| !self.has_line(key) && !is_named(key));
+        let named: BTreeSet<&EpisodeId> = naming.still.iter().map(|(key, _)| &key.episode).collect();
+        let is_left = |key: &&GroupKey| !self.has_line(key) && !named.contains(&key.episode);
+        let before = self.group.unnamed.iter().filter(is_left);
         before.chain(counted).cloned().collect()
     }
 
     fn has_line(&self, key: &GroupKey) -> bool {
-        self.lines.iter().any(|line| line.key.as_ref() == Some(key))
+        self.places.contains_key(&key.episode)
+    }
+
+    fn line(&self, key: &GroupKey) -> Option<&Line<'a>> {
+        self.lines.get(*self.places.get(&key.episode)?)
     }
 
     /// What the message is to receivers, who know the group as one thing that begins and ends.
