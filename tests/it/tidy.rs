@@ -25,8 +25,13 @@ struct Graph {
 impl Graph {
     fn read() -> Self {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        // What other platforms need was not downloaded.
+        let compiler = Command::new("rustc").arg("-vV").output().expect("rustc can be started");
+        let compiler = String::from_utf8_lossy(&compiler.stdout).into_owned();
+        let platform = compiler.lines().find_map(|line| line.strip_prefix("host: ")).expect("its platform");
         let told = Command::new(cargo)
             .args(["metadata", "--format-version", "1", "--locked", "--offline"])
+            .args(["--filter-platform", platform])
             .current_dir(repository())
             .output()
             .expect("cargo can be started");
