@@ -142,7 +142,7 @@ fn wanted(args: &Noise) -> anyhow::Result<Vec<Matcher>> {
 
 fn is_wanted(wanted: &[Matcher], bundle: &Bundle, rule: &RuleName) -> bool {
     let owner = bundle.rule(&rule.0).and_then(|rule| rule.spec.owner.as_deref());
-    all_met(wanted, &Subject { rule, owner, severity: Severity::Info, labels: &[] })
+    wanted.is_empty() || all_met(wanted, &Subject { rule, owner, severity: Severity::Info, labels: &[] })
 }
 
 fn kind(bundle: &Bundle, name: &DestinationName) -> String {
