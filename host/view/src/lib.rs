@@ -26,7 +26,7 @@ pub use explained_episode::{ActView, EpisodeExplanation, Facts, MessageView};
 pub use explanation::{Explanation, History, SHOWN_MAX, Source};
 pub use gap::{GapReason, GapView};
 pub use outlook::{ComingView, HoldView, SilenceView, StepFate, StepView};
-pub use rule::{OverflowView, PrimingView, RuleView, Stored};
+pub use rule::{EvaluatesAfter, OverflowView, PrimingView, RuleView, Stored};
 pub use run::RunView;
 pub use schema::{schema_explain, schema_explain_episode, schema_status};
 pub use snapshot::{HostState, Model, Snapshot, Update};

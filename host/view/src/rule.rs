@@ -23,6 +23,8 @@ pub struct RuleView {
     /// How far the rule is behind what could be evaluated by now, in seconds: 0 unless a window is due. Null if no host
     /// responds.
     pub lag_seconds: Option<f64>,
+    /// How long after a document is searchable the rule evaluates it. Null if no host responds.
+    pub evaluates_after: Option<EvaluatesAfter>,
     /// When its next run may start; null if never, or if no host responds.
     pub next_due: Option<Time>,
     /// Whether a run is in progress.
@@ -41,6 +43,24 @@ pub struct RuleView {
     pub overflow: Option<OverflowView>,
     /// The last committed run; null before the first.
     pub last_run: Option<RunView>,
+}
+
+/// How long a document waits to be evaluated, if its timestamp is the instant from which it was searchable. What the rule
+/// finds is told right after, unless something holds it back.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EvaluatesAfter {
+    /// Seconds at least: `delay`.
+    pub soonest_seconds: f64,
+    /// Seconds at most, while its runs succeed: `delay`, the time to the next window, and as long as the last run took.
+    pub latest_seconds: f64,
+}
+
+impl EvaluatesAfter {
+    fn of(status: &RuleStatus) -> Self {
+        let took = status.last_run.as_ref().map_or(0.0, |run| run.took.secs_f64());
+        let soonest_seconds = status.delay.secs_f64();
+        Self { soonest_seconds, latest_seconds: soonest_seconds + status.interval.secs_f64() + took }
+    }
 }
 
 /// Keys that fire beyond a rule's limit of open episodes.
@@ -111,6 +131,7 @@ impl RuleView {
         Self {
             cluster: Some(status.cluster.clone()),
             lag_seconds: Some(status.lag(now).secs_f64()),
+            evaluates_after: Some(EvaluatesAfter::of(status)),
             next_due: status.next_due.map(Time),
             running: status.running.is_some(),
             warnings: status.warnings.clone(),
@@ -143,6 +164,7 @@ impl RuleView {
             evaluated_until: known.cursor.map(Time),
             window_age_seconds: known.cursor.map(|cursor| now.since(cursor).secs_f64()),
             lag_seconds: None,
+            evaluates_after: None,
             next_due: None,
             running: false,
             priming: known

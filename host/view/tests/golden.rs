@@ -442,6 +442,7 @@ fn a_live_rule_and_a_stored_one_say_the_same_of_what_both_know() {
     let open_episodes = status.open_episodes as u64;
     let stored = Stored { name: &status.name, enabled: true, record: Some(&record), open_episodes };
     let live = RuleView::live(status, NOW);
-    let of_hosts_alone = RuleView { cluster: None, lag_seconds: None, next_due: None, ..live };
+    let of_hosts_alone =
+        RuleView { cluster: None, lag_seconds: None, evaluates_after: None, next_due: None, ..live };
     assert_eq!(RuleView::stored(&stored, NOW), of_hosts_alone);
 }

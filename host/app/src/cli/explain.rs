@@ -120,6 +120,12 @@ fn evaluation(rule: &RuleView) -> String {
         rule.open_episodes,
         time(rule.next_due, "unknown"),
     );
+    if let Some(after) = rule.evaluates_after {
+        text.push_str(&format!(
+            "  a document is evaluated {:.1} to {:.1} s after it is searchable\n",
+            after.soonest_seconds, after.latest_seconds
+        ));
+    }
     if let Some(overflow) = rule.overflow {
         let least = if overflow.exact { "" } else { "at least " };
         let keys = overflow.keys;
