@@ -14,6 +14,7 @@ const PRODUCTS: &[(&str, &str)] = products! {
     "google-chat"
     "gotify"
     "hipchat"
+    "index"
     "jira"
     "line"
     "matrix"
