@@ -14,6 +14,7 @@ use watchbell_manifest::{AlerterRef, BoundRule, Bundle, ClusterAuth, ClusterSpec
 use watchbell_pipeline::action::Run;
 use watchbell_pipeline::maintenance::HoldsSpec;
 use watchbell_pipeline::spec::{DestinationName, DestinationSpec, NoData, RuleName, RuleSpec};
+use watchbell_program::Program;
 use watchbell_sandbox as sandbox;
 use watchbell_sandbox::{AlerterModule, Limits, Renderer, RuleModule};
 use watchbell_text::Wanted;
@@ -21,6 +22,7 @@ use watchbell_text::Wanted;
 use crate::acknowledge::Acknowledge;
 use crate::catalog::Catalog;
 use crate::credentials::{self, Refreshed};
+use crate::native::Console;
 use crate::web::Access;
 use crate::{endpoint, kibana_link};
 
@@ -71,8 +73,21 @@ pub(crate) struct LiveRule {
 
 /// A destination with everything that a delivery needs.
 pub(crate) struct Destination {
-    pub(crate) module: AlerterModule,
     pub(crate) alerter: AlerterRef,
+    pub(crate) way: Way,
+}
+
+/// How a message gets there.
+pub(crate) enum Way {
+    Module(Box<ByModule>),
+    Program(Refreshed<Program>),
+    Stdout(Console),
+}
+
+/// Through the sandbox.
+pub(crate) struct ByModule {
+    pub(crate) module: AlerterModule,
+    /// A JSON object, serialized.
     pub(crate) params: String,
     pub(crate) endpoint: Refreshed<sandbox::Receiver>,
     pub(crate) limits: Limits,
@@ -268,7 +283,9 @@ pub(crate) fn cluster(name: &str, spec: &ClusterSpec) -> Result<Cluster> {
 fn wanted_by(destination: &manifest::DestinationSpec) -> Wanted {
     let params = &destination.params;
     let is_whole = match destination.alerter.builtin() {
-        Some(product) => product == "webhook" && params.get("body").is_none() && params.get("form").is_none(),
+        Some("webhook") => params.get("body").is_none() && params.get("form").is_none(),
+        Some("stdout") => params["format"] == "json",
+        Some(product) => matches!(product, "exec" | "index"),
         // What another module forwards is not known.
         None => true,
     };
@@ -285,19 +302,22 @@ pub(crate) fn destination(
     environment: &manifest::Environment,
     catalog: &Catalog,
 ) -> Result<Destination> {
-    let module = alerter(&spec.alerter, catalog)?;
     let name = &spec.outbox.name.0;
-    let endpoint = match &spec.endpoint {
-        manifest::Endpoint::Http(http) => endpoint::http(name, http)?,
-        manifest::Endpoint::Mail(mail) => endpoint::mail(name, mail)?,
+    let by_module = |endpoint| -> Result<Way> {
+        Ok(Way::Module(Box::new(ByModule {
+            module: alerter(&spec.alerter, catalog)?,
+            params: spec.params.to_string(),
+            endpoint,
+            limits: alerter_limits(&spec.alerter, environment),
+        })))
     };
-    Ok(Destination {
-        module,
-        alerter: spec.alerter.clone(),
-        params: spec.params.to_string(),
-        endpoint,
-        limits: alerter_limits(&spec.alerter, environment),
-    })
+    let way = match &spec.endpoint {
+        manifest::Endpoint::Http(http) => by_module(endpoint::http(name, http)?)?,
+        manifest::Endpoint::Mail(mail) => by_module(endpoint::mail(name, mail)?)?,
+        manifest::Endpoint::Exec(exec) => Way::Program(endpoint::program(name, exec)?),
+        manifest::Endpoint::Stdout => Way::Stdout(Console::new(&spec.params)),
+    };
+    Ok(Destination { alerter: spec.alerter.clone(), way })
 }
 
 /// # Errors

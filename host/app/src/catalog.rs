@@ -17,6 +17,7 @@ use watchbell_plugin_tools::signature;
 use watchbell_sandbox::{AlerterModule, LoadError, LoadFault, Renderer, RuleModule, Sandbox};
 
 use crate::chain;
+use crate::native::Native;
 
 include!(concat!(env!("OUT_DIR"), "/builtin.rs"));
 
@@ -297,10 +298,14 @@ impl Modules for Catalog {
         self.alerters
             .iter()
             .flat_map(|alerter| alerter.about().products.iter().map(|product| product.name.clone()))
+            .chain(Native::ALL.map(|native| native.name().to_owned()))
             .collect()
     }
 
     fn alerter(&self, module: &ModuleRef) -> Result<AlerterModuleInfo, ModuleFault> {
+        if let Some(native) = native(module) {
+            return Ok(native.info());
+        }
         let alerter = self.alerter_module(module)?;
         let imported = &alerter.inspection().capabilities;
         let endpoint = endpoint_kind(|name| imported.iter().any(|capability| capability.name == name))?;
@@ -317,9 +322,20 @@ impl Modules for Catalog {
     }
 
     fn prepare_destination(&self, alerter: &AlerterRef, params: &Value) -> Result<(), Vec<Fault>> {
+        if native(&alerter.module).is_some() {
+            return Ok(());
+        }
         let whole = |message: String| vec![Fault { path: String::new(), message }];
         let module = self.alerter_module(&alerter.module).map_err(|fault| whole(fault.to_string()))?;
         module.prepare(&alerter.product, &params.to_string()).map_err(|error| whole(chain(&error)))?
+    }
+}
+
+/// What the host delivers to by itself.
+pub(crate) fn native(module: &ModuleRef) -> Option<Native> {
+    match module {
+        ModuleRef::Builtin(name) => Native::named(name),
+        ModuleRef::File { .. } | ModuleRef::Registry { .. } => None,
     }
 }
 

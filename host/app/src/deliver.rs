@@ -1,23 +1,36 @@
-//! One delivery: an intent, the destination's alerter, the receiver's answer.
+//! One delivery: an intent, the way to its destination, the receiver's answer.
 use watchbell_contract::{Intent, Receipt, RecordedCall, Refusal};
 use watchbell_pipeline::spec::DestinationName;
 
-use crate::bind::Destination;
+use crate::bind::{ByModule, Destination, Way};
 use crate::metrics::Metrics;
 use crate::{chain, event_log};
 
-/// Passes `intent` to the destination's alerter. Returns the outcome, and the responses that a next attempt gets again.
-///
-/// A failure of the alerter itself (a trap, a limit) returns the intent to the outbox: the module may be fixed before
-/// the deadline makes it a dead letter.
+/// Delivers `intent`. Returns the outcome, and the responses that a next attempt gets again.
 pub(crate) async fn deliver(
     intent: &Intent,
     name: &DestinationName,
     to: &Destination,
     metrics: &Metrics,
 ) -> (Result<Receipt, Refusal>, Vec<RecordedCall>) {
-    let endpoint = to.endpoint.now().await;
-    let delivery = to.module.deliver(&to.alerter.product, &to.params, intent, &endpoint, &to.limits).await;
+    match &to.way {
+        Way::Module(way) => by_module(intent, name, to, way, metrics).await,
+        Way::Program(program) => (program.now().await.deliver(intent).await, Vec::new()),
+        Way::Stdout(console) => (console.deliver(intent).await, Vec::new()),
+    }
+}
+
+/// A failure of the alerter itself (a trap, a limit) returns the intent to the outbox: the module may be fixed before
+/// the deadline makes it a dead letter.
+async fn by_module(
+    intent: &Intent,
+    name: &DestinationName,
+    to: &Destination,
+    way: &ByModule,
+    metrics: &Metrics,
+) -> (Result<Receipt, Refusal>, Vec<RecordedCall>) {
+    let endpoint = way.endpoint.now().await;
+    let delivery = way.module.deliver(&to.alerter.product, &way.params, intent, &endpoint, &way.limits).await;
     let outcome = match delivery.outcome {
         Ok(outcome) => outcome,
         Err(fault) => {

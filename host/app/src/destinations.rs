@@ -18,7 +18,7 @@ use crate::sample;
 pub(crate) struct Listed {
     pub(crate) name: String,
     pub(crate) alerter: AlerterRef,
-    /// Its host, or the name of the secret that contains its address.
+    /// Its host, its program, or the name of the secret that contains its address.
     pub(crate) address: String,
     /// How the host authenticates; `None`: not at all, or by the address.
     pub(crate) auth: Option<String>,
@@ -44,6 +44,8 @@ pub(crate) fn list(bundle: &Bundle) -> Vec<Listed> {
                 (address, auth(&http.auth))
             }
             Endpoint::Mail(mail) => (format!("{}:{}", mail.host, mail.port), preview::mail_auth(mail)),
+            Endpoint::Exec(exec) => (exec.program.display().to_string(), None),
+            Endpoint::Stdout => ("-".to_owned(), None),
         };
         let reaches = bundle.rules.iter().filter(|rule| preview::destinations(bundle, rule).contains(name));
         Listed {

@@ -2,7 +2,8 @@
 use anyhow::Result;
 use watchbell_mail::{MailGrants, MailServer, MailSettings, MailTls};
 use watchbell_manifest as manifest;
-use watchbell_manifest::{Auth, HttpEndpoint, MailEndpoint, SecretOr, SecretRef};
+use watchbell_manifest::{Auth, ExecEndpoint, HttpEndpoint, MailEndpoint, SecretOr, SecretRef};
+use watchbell_program::Program;
 use watchbell_sandbox as sandbox;
 use watchbell_sandbox::{DestinationSettings, Method, Methods, Receiver, Secret};
 
@@ -55,6 +56,28 @@ pub(crate) fn mail(name: &str, spec: &MailEndpoint) -> Result<Refreshed<Receiver
                 plain_text: spec.grants.plain_text,
             },
         })?))
+    })
+}
+
+/// The program of the destination `name`, whose secrets are as they are on disk.
+///
+/// # Errors
+/// A secret that cannot be read; the message names it.
+pub(crate) fn program(name: &str, spec: &ExecEndpoint) -> Result<Refreshed<Program>> {
+    let (secrets, spec) = (spec.secrets(), spec.clone());
+    let secrets: Vec<SecretRef> = secrets.into_iter().map(|(_, secret)| secret.clone()).collect();
+    Refreshed::new(format!("destination `{name}`"), &secrets, move |reveal| {
+        let value = |given: &SecretOr<String>| match given {
+            SecretOr::Plain(plain) => Ok(Secret::new(plain.as_str())),
+            SecretOr::Secret(secret) => reveal(secret),
+        };
+        let variables = spec.variables.iter().map(|(name, given)| Ok((name.clone(), value(given)?)));
+        Ok(Program {
+            path: spec.program.clone(),
+            arguments: spec.arguments.clone(),
+            variables: variables.collect::<Result<_>>()?,
+            timeout: spec.timeout.std(),
+        })
     })
 }
 

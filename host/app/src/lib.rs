@@ -4,6 +4,7 @@ pub mod logs; // lines for people, JSON for machines
 mod modules; // the sandbox, and who compiles
 pub mod catalog; // the available modules
 mod credentials; // secrets, as they are on disk
+mod native; // what the host delivers to by itself
 mod endpoint; // a destination's address and credentials
 pub mod bind; // resolves what a bundle names
 mod acknowledge; // how messages are acknowledged from outside

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use watchbell_contract::{AlertText, Cause, Intent, Receipt};
 use watchbell_manifest::{
-    AlerterRef, Auth, BoundRule, Bundle, DestinationSpec, Endpoint, Environment, HttpEndpoint, MailEndpoint,
-    Mailbox, SecretOr, SecretRef, TestFile,
+    AlerterRef, Auth, BoundRule, Bundle, DestinationSpec, Endpoint, Environment, ExecEndpoint, HttpEndpoint,
+    MailEndpoint, Mailbox, SecretOr, SecretRef, TestFile,
 };
 use watchbell_pipeline::record::IntentRecord;
 use watchbell_sandbox as sandbox;
@@ -13,6 +13,7 @@ use watchbell_sandbox::{Draft, Secret};
 use watchbell_store::{IntentFilter, Read, StoreError};
 
 use crate::catalog::Catalog;
+use crate::native::Console;
 use crate::testing::suite;
 use crate::{bind, chain, destinations, endpoint, sample};
 
@@ -151,9 +152,10 @@ async fn drafted(
     message: &Intent,
     catalog: &Catalog,
 ) -> Result<(Vec<PreviewedRequest>, Option<String>)> {
-    let module = bind::alerter(&spec.alerter, catalog)?;
     let http = match &spec.endpoint {
         Endpoint::Http(http) => http,
+        Endpoint::Exec(exec) => return Ok((vec![started(exec, message)], None)),
+        Endpoint::Stdout => return Ok((vec![written(spec, message)], None)),
         // A mail is what its title and body are; to whom it goes is the destination's.
         Endpoint::Mail(mail) => return Ok((vec![mailed(mail, message)], None)),
     };
@@ -165,6 +167,7 @@ async fn drafted(
     let settings = endpoint::settings(&stand_in, &|_: &SecretRef| Ok(Secret::new(PLACEHOLDER)))?;
     let (destination, drafts) = sandbox::Destination::drafting(settings)?;
     let params = spec.params.to_string();
+    let module = bind::alerter(&spec.alerter, catalog)?;
     let limits = bind::alerter_limits(&spec.alerter, environment);
     let delivery = module.deliver(&spec.alerter.product, &params, message, &destination, &limits).await;
     let requests: Vec<PreviewedRequest> = drafts.take().into_iter().map(|draft| shown(http, draft)).collect();
@@ -213,6 +216,32 @@ fn mailed(mail: &MailEndpoint, message: &Intent) -> PreviewedRequest {
             .collect(),
         body: message.body.clone(),
         auth: mail_auth(mail),
+    }
+}
+
+/// The program's command, its variables without the values of secrets, and its input.
+fn started(exec: &ExecEndpoint, message: &Intent) -> PreviewedRequest {
+    let shown = |(name, value): &(String, SecretOr<String>)| match value {
+        SecretOr::Plain(plain) => (name.clone(), plain.clone()),
+        SecretOr::Secret(secret) => (name.clone(), format!("<{secret}>")),
+    };
+    let words = std::iter::once(exec.program.display().to_string()).chain(exec.arguments.iter().cloned());
+    PreviewedRequest {
+        method: "EXEC".to_owned(),
+        url: words.collect::<Vec<_>>().join(" "),
+        headers: exec.variables.iter().map(shown).collect(),
+        body: watchbell_program::json(message),
+        auth: None,
+    }
+}
+
+fn written(spec: &DestinationSpec, message: &Intent) -> PreviewedRequest {
+    PreviewedRequest {
+        method: "STDOUT".to_owned(),
+        url: String::new(),
+        headers: Vec::new(),
+        body: Console::new(&spec.params).text(message),
+        auth: None,
     }
 }
 

@@ -73,7 +73,7 @@ pub(crate) fn job(title: &str, body: &str, message: &Intent, more: &[String], wa
     Job::new(title, body, &subject, wants)
 }
 
-fn empty(environment: &str, at: Timestamp) -> Intent {
+pub(crate) fn empty(environment: &str, at: Timestamp) -> Intent {
     Intent {
         id: "sample".into(),
         episode: "sample".into(),

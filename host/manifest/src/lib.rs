@@ -31,7 +31,8 @@ pub use access::{AccessSpec, OpenPath, Role, TokenSpec};
 pub use bundle::{BoundRule, Bundle, TargetSpec};
 pub use calendar::with_day;
 pub use endpoint::{
-    Auth, Endpoint, EndpointKind, Grants, HttpEndpoint, MailEndpoint, MailGrants, MailTls, Method,
+    Auth, Endpoint, EndpointKind, ExecEndpoint, Grants, HttpEndpoint, MailEndpoint, MailGrants, MailTls,
+    Method,
 };
 pub use environment::{
     AcknowledgeSpec, ClientCertificate, ClusterAuth, ClusterSpec, DestinationSpec, Environment, PluginPolicy,

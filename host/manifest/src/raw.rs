@@ -404,6 +404,15 @@ pub(crate) struct MailEndpoint {
     pub(crate) timeout: Option<Span>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExecEndpoint {
+    pub(crate) command: Vec<String>,
+    #[serde(default)]
+    pub(crate) variables: BTreeMap<String, TextOrSecret>,
+    pub(crate) timeout: Option<Span>,
+}
+
 #[derive(Deserialize, Clone, Copy, Default)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum MailTls {

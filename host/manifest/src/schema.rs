@@ -57,9 +57,13 @@ pub(crate) fn environment() -> &'static Schema {
 pub(crate) fn endpoint(kind: EndpointKind) -> &'static Schema {
     static HTTP: OnceLock<Schema> = OnceLock::new();
     static MAIL: OnceLock<Schema> = OnceLock::new();
+    static EXEC: OnceLock<Schema> = OnceLock::new();
+    static STDOUT: OnceLock<Schema> = OnceLock::new();
     let schema = match kind {
         EndpointKind::Http => &HTTP,
         EndpointKind::Mail => &MAIL,
+        EndpointKind::Exec => &EXEC,
+        EndpointKind::Stdout => &STDOUT,
     };
     schema.get_or_init(|| {
         let mut document = kind.keys();

@@ -139,18 +139,34 @@ impl Terminal {
         self.write_bytes(text.as_bytes())
     }
 
+    /// Text of others that has to arrive: lines, each with its control characters shown.
+    ///
+    /// # Errors
+    /// Also where nobody reads any more.
+    pub(crate) fn deliver(self, text: &str) -> io::Result<()> {
+        self.write_all((shown(text, false) + "\n").as_bytes())
+    }
+
+    /// The same for one line of JSON.
+    pub(crate) fn deliver_json(self, text: &str) -> io::Result<()> {
+        self.write_all((safe_json(text).into_owned() + "\n").as_bytes())
+    }
+
     /// A closed pipe (`| head`) is not an error.
     fn write_bytes(self, bytes: &[u8]) -> io::Result<()> {
-        let written = match self.stream {
+        match self.write_all(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            written => written,
+        }
+    }
+
+    fn write_all(self, bytes: &[u8]) -> io::Result<()> {
+        match self.stream {
             Stream::Out => {
                 let mut out = io::stdout().lock();
                 out.write_all(bytes).and_then(|()| out.flush())
             }
             Stream::Error => io::stderr().lock().write_all(bytes),
-        };
-        match written {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            written => written,
         }
     }
 }

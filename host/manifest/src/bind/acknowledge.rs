@@ -2,7 +2,7 @@
 use std::path::Path;
 
 use super::doc::Doc;
-use super::refs::{address, secret};
+use super::refs::{address, is_this_machine, secret};
 use crate::limits::ACK_KEY_BYTES_MIN;
 use crate::options::Options;
 use crate::{AcknowledgeSpec, SecretRef, raw};
@@ -67,7 +67,8 @@ fn public_url(doc: &mut Doc<'_>, text: &str) -> Option<String> {
     if url.query().is_some() || url.fragment().is_some() {
         doc.fault(AT, "`public_url` must have neither a query nor a fragment").push(doc);
     }
-    if url.scheme() == "http" {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    if url.scheme() == "http" && !is_this_machine(host) {
         doc.warn(
             AT,
             "links by `http` can be read on their way, and whoever reads one can acknowledge its episode",

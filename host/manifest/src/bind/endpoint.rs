@@ -1,4 +1,5 @@
 //! A destination's endpoint, by its kind.
+mod exec; // a program on the host's machine
 mod mail; // a mail server and its recipients
 
 use std::path::Path;
@@ -29,6 +30,14 @@ pub(super) fn endpoint(
         EndpointKind::Mail => {
             let raw = read(doc, at, kind, keys)?;
             Some(Endpoint::Mail(mail::endpoint(doc, at, raw, home, options)?))
+        }
+        EndpointKind::Exec => {
+            let raw = read(doc, at, kind, keys)?;
+            Some(Endpoint::Exec(exec::endpoint(doc, at, raw, home, options)?))
+        }
+        EndpointKind::Stdout => {
+            let _: Map<String, Value> = read(doc, at, kind, keys)?;
+            Some(Endpoint::Stdout)
         }
     }
 }

@@ -1,4 +1,5 @@
 //! What an environment refers to: secrets, files, addresses.
+use std::net::IpAddr;
 use std::path::Path;
 
 use super::doc::Doc;
@@ -53,6 +54,11 @@ pub(super) fn readable(doc: &mut Doc<'_>, at: &str, path: &Path, options: &Optio
 /// Paths in an environment are relative to its folder.
 pub(super) fn beside(home: &Path, path: &Path) -> std::path::PathBuf {
     home.join(path)
+}
+
+/// Whether what goes to `host`, a name or an address without brackets, stays on this machine.
+pub(super) fn is_this_machine(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 /// The message never shows the URL: it may contain a password.

@@ -109,7 +109,7 @@ impl Modules for Fake {
     }
 
     fn products(&self) -> Vec<String> {
-        vec!["slack".into(), "webhook".into(), "email".into()]
+        ["slack", "webhook", "email", "exec", "stdout"].map(str::to_owned).into()
     }
 
     fn alerter(&self, module: &ModuleRef) -> Result<AlerterModuleInfo, ModuleFault> {
@@ -122,6 +122,8 @@ impl Modules for Fake {
             "slack" => (TextFormat::Mrkdwn, &["slack"]),
             "webhook" => (TextFormat::Plain, &["webhook"]),
             "email" => (TextFormat::Html, &["email"]),
+            "exec" => (TextFormat::Plain, &["exec"]),
+            "stdout" => (TextFormat::Plain, &["stdout"]),
             // Whatever a module calls its product, the host knows nothing of it.
             "pager.wasm" | "pager" => (TextFormat::Plain, &["slack"]),
             "mailer.wasm" => (TextFormat::Html, &["mailer"]),
@@ -140,7 +142,12 @@ impl Modules for Fake {
         };
         Ok(AlerterModuleInfo {
             products: names.iter().map(product).collect(),
-            endpoint: if names[0].contains("mail") { EndpointKind::Mail } else { EndpointKind::Http },
+            endpoint: match names[0] {
+                "exec" => EndpointKind::Exec,
+                "stdout" => EndpointKind::Stdout,
+                name if name.contains("mail") => EndpointKind::Mail,
+                _ => EndpointKind::Http,
+            },
             digest: format!("digest-of-{file}"),
         })
     }

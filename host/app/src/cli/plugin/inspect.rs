@@ -7,6 +7,7 @@ use super::super::place::catalog;
 use super::super::{Colour, Failure, json, paint, plain, print};
 use super::look::{Module, format_name};
 use super::{sandbox, size};
+use crate::native::Native;
 
 pub(super) fn check(file: &Path, as_json: bool) -> Result<(), Failure> {
     let module = Module::read(file, &sandbox()?)?;
@@ -145,6 +146,9 @@ pub(super) fn list(as_json: bool) -> Result<(), Failure> {
                 }
             }
         }
+    }
+    for native in Native::ALL.into_iter().filter(|_| !modules.is_empty()) {
+        line("host", native.name(), "", native.summary());
     }
     if lines.is_empty() {
         lines.push(crate::catalog::WITHOUT_PLUGINS.to_owned());

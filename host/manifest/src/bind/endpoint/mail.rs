@@ -1,5 +1,4 @@
 //! A mail server, and who gets the mails.
-use std::net::IpAddr;
 use std::path::Path;
 
 use lettre::Address;
@@ -8,7 +7,7 @@ use url::Host;
 use watchbell_contract::Duration;
 
 use crate::bind::doc::Doc;
-use crate::bind::refs::{beside, readable, secret};
+use crate::bind::refs::{beside, is_this_machine, readable, secret};
 use crate::limits::RECIPIENTS_MAX;
 use crate::options::Options;
 use crate::{MailEndpoint, MailGrants, MailTls, raw};
@@ -97,10 +96,6 @@ fn server(text: &str, port: u16) -> Option<(String, u16)> {
         Host::Ipv6(address) => address.to_string(),
     };
     (port != 0).then_some((host, port))
-}
-
-fn is_this_machine(host: &str) -> bool {
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 /// The valid ones.
