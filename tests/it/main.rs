@@ -10,6 +10,8 @@ mod story; // from chat to text message to the end, whatever dies
 mod acknowledge; // from the message
 mod crash; // kill -9 at every numbered step
 mod destinations; // what they would get, and whether it arrives
+mod receivers; // an episode at receivers that are not ours
+mod programs; // an episode at a program and on standard output
 mod alerters; // destinations with a module of one's own
 mod testing; // tests of rules, offline and over the past
 mod attack; // what hostile clusters, receivers, modules, manifests and documents can do

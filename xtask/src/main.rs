@@ -10,6 +10,7 @@ mod toolchain; // a compiler for wasm
 mod java; // JDKs and Maven
 mod python; // a Python package in an environment of its own
 mod elastalert; // what Watchbell is compared with
+mod receivers; // receivers that are not ours
 mod aiosmtpd; // a mail server
 mod setup; // all of these, found or installed
 mod component; // a core module becomes a component

@@ -13,6 +13,7 @@ use crate::elastalert;
 use crate::jars::{KINDS, NODES};
 use crate::nodes;
 use crate::plugins;
+use crate::receivers;
 use crate::servers::Fleet;
 use crate::setup::{self, Tools};
 use crate::stage::Stage;
@@ -32,6 +33,7 @@ const STAGES: &[Room] = &[
     Room { name: "tests", budget: minutes(60), run: |suite, stage| suite.tests(stage) },
     Room { name: "timelines", budget: minutes(6), run: |suite, stage| suite.timelines(stage) },
     Room { name: "mail", budget: minutes(4), run: |suite, stage| suite.mail(stage) },
+    Room { name: "receivers", budget: minutes(6), run: |suite, stage| suite.receivers(stage) },
     Room { name: "servers", budget: minutes(15), run: |suite, stage| suite.servers(stage) },
     Room { name: "upgrade", budget: minutes(10), run: |suite, stage| suite.upgrade(stage) },
 ];
@@ -48,6 +50,9 @@ const TIMELINES: &str = "timelines::verdicts";
 
 /// The tests that send mails to a real server, which is installed for them alone.
 const MAILS: &str = "aiosmtpd::";
+
+/// The tests that deliver to receivers which are not ours.
+const RECEIVERS: &str = "receivers::";
 
 /// The tests that talk to real servers: a test binary, and parts of the names of its tests (none: all).
 const ON_SERVERS: &[(&str, &[&str])] = &[("differential", &[]), ("it", &["servers", "fields::"])];
@@ -160,8 +165,12 @@ impl Suite {
     }
 
     fn tests(&mut self, stage: &mut Stage) -> Result<TestReport> {
-        let mut report =
-            self.libtest(stage, &["--no-fail-fast"], &["--skip", TIMELINES, "--skip", MAILS], &[])?;
+        let mut report = self.libtest(
+            stage,
+            &["--no-fail-fast"],
+            &["--skip", TIMELINES, "--skip", MAILS, "--skip", RECEIVERS],
+            &[],
+        )?;
         // No server runs yet: what waits for one is a later stage's.
         report.skipped.retain(|name| server_of(name).is_none());
         Ok(report)
@@ -188,6 +197,12 @@ impl Suite {
     fn mail(&mut self, stage: &mut Stage) -> Result<TestReport> {
         let python = aiosmtpd::python(&self.cache, stage);
         self.beside(stage, ("mails to a real server", python, aiosmtpd::VARIABLE), "smtp", MAILS)
+    }
+
+    /// Episodes at Alertmanager, Matrix, SNS and SES.
+    fn receivers(&mut self, stage: &mut Stage) -> Result<TestReport> {
+        let programs = receivers::prepare(&self.cache, stage);
+        self.libtest(stage, &["--test", "it", "--no-fail-fast"], &[RECEIVERS], &programs)
     }
 
     /// Tests that need another program's Python, whose path is in a variable; without it they are one skip, `what`.
@@ -288,6 +303,9 @@ impl Suite {
             .env_remove(elastalert::VARIABLE)
             .env_remove(aiosmtpd::VARIABLE)
             .env_remove(nodes::VARIABLE);
+        for variable in receivers::VARIABLES {
+            command.env_remove(variable);
+        }
         for (name, value) in variables {
             command.env(name, value);
         }
