@@ -8,6 +8,7 @@ mod folder; // files in, files out
 mod mask; // tokens and variables, out of the parser's sight
 mod scalar; // plain scalars as Python reads them
 mod node; // a document's nodes, with their places
+mod indent; // indentation that Python accepts
 mod tree; // text → nodes
 mod report; // what became of every option
 mod known; // every option, and what it belongs to
