@@ -1,4 +1,6 @@
 //! Turns one rule's options into a manifest.
+use std::collections::BTreeSet;
+
 use crate::hours;
 use crate::mask::{lone_token, tokens};
 use crate::node::{Data, Node};
@@ -6,7 +8,7 @@ use crate::options::Options;
 use crate::receivers::{alerts, destinations};
 use crate::rule_types::rule_type;
 use crate::surroundings::Surroundings;
-use crate::texts::{Terms, alert};
+use crate::texts::{Markup, Terms, alert};
 use crate::yaml::Yaml;
 
 /// The result.
@@ -31,14 +33,18 @@ pub(crate) fn rule(options: &mut Options, around: &mut Surroundings<'_>) -> Made
     options.carried("query_key", "`key`: one episode per value");
     let module = rule_type.as_ref().map(|it| it.module.clone()).unwrap_or_default();
     let mut terms = terms(options, &module, &key);
-    let slack = names.iter().any(|name| matches!(name.as_str(), "slack" | "mattermost" | "rocketchat"));
+    let html = options.text("email_format").as_deref() == Some("html");
     let file = options.text("jinja_template_path").and_then(|path| (around.files)(&path));
-    let texts = alert(options, &mut terms, &around.name, file.as_deref(), slack);
+    let texts = alert(options, &mut terms, &around.name, file.as_deref(), Markup::of(&names, html));
     if file.is_none() {
         options.settle("jinja_template_path", "file not found: `alert_text` is used as the template");
     }
     let faults = options.faults.len();
     let destinations = destinations(options, &mut terms, around, &alerts);
+    if !terms.differing.is_empty() {
+        let differing: Vec<String> = std::mem::take(&mut terms.differing).into_iter().collect();
+        options.changed("alert", format!("in its request, {}", differing.join("; ")));
+    }
     let to_nobody = destinations.is_empty() && around.fallback.is_none();
     // An alerter's own faults are already reported.
     if to_nobody && options.faults.len() == faults && options.node("alert").is_some() {
@@ -70,7 +76,6 @@ pub(crate) fn rule(options: &mut Options, around: &mut Surroundings<'_>) -> Made
     put("key", (!key.is_empty()).then(|| Yaml::texts(key)));
     let mut params = rule_type.map(|it| it.params).unwrap_or_default();
     if !terms.fields.is_empty() {
-        terms.fields.truncate(50);
         params.push(("fields".into(), Yaml::texts(terms.fields)));
     }
     put("params", (!params.is_empty()).then_some(Yaml::Map(params)));
@@ -231,24 +236,20 @@ fn terms(options: &mut Options, kind: &str, key: &[String]) -> Terms {
     };
     let watched = watched.filter(|fields| fields.len() == 1).and_then(|mut fields| fields.pop());
     let time_field = options.text("timestamp_field").unwrap_or_else(|| "@timestamp".into());
-    let mut fields = Vec::new();
-    if kind == "any" {
-        fields =
-            include.iter().filter(|field| !field.contains('*') && **field != time_field).cloned().collect();
-        options.carried("include", "`params.fields`: the fields that the message shows");
-    } else {
-        options.dropped("include", "only the fields that the rule needs are read");
-    }
+    let is_on = |options: &mut Options, option: &str| options.flag(option) == Some(true);
+    let counted = is_on(options, "use_count_query") || is_on(options, "use_terms_query");
     Terms {
         kind: kind.to_string(),
         key: key.to_vec(),
         time_field,
-        fields,
+        fields: Vec::new(),
         include,
         missing: options.text("alert_missing_value").unwrap_or_else(|| "<MISSING VALUE>".into()),
         metric,
         watched,
-        untold: std::collections::BTreeSet::new(),
+        counted: counted && kind != "new_term",
+        untold: BTreeSet::new(),
+        differing: BTreeSet::new(),
     }
 }
 

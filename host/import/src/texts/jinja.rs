@@ -1,5 +1,14 @@
 //! Jinja2 of an ElastAlert rule as a manifest's template: the language is the same, the names are not.
 
+/// A part of a template.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Part {
+    /// Literal text.
+    Text(String),
+    /// An expression or a statement, with its braces.
+    Tag(String),
+}
+
 /// Rewrites every name that a template does not bind itself. `resolve` takes a path such as `source.ip`, without the
 /// root that Jinja texts may use (`_data`), and returns an expression.
 ///
@@ -10,6 +19,17 @@ pub(crate) fn rewrite(
     root: &str,
     resolve: &mut dyn FnMut(&str) -> String,
 ) -> Result<String, String> {
+    let parts = parts(source, root, "details", resolve)?;
+    Ok(parts.into_iter().map(|(Part::Text(text) | Part::Tag(text))| text).collect())
+}
+
+/// The same, in parts. `whole`: an expression for the root itself, which holds all that ElastAlert matched.
+pub(super) fn parts(
+    source: &str,
+    root: &str,
+    whole: &str,
+    resolve: &mut dyn FnMut(&str) -> String,
+) -> Result<Vec<Part>, String> {
     let segments = segments(source)?;
     let mut bound: Vec<String> =
         ["loop", "range", "dict", "namespace", "self", "super", "caller", "varargs", "kwargs"]
@@ -20,27 +40,46 @@ pub(crate) fn rewrite(
             binds(inner, &mut bound);
         }
     }
-    let mut out = String::new();
+    let mut names = Names { root, whole, bound: &bound, resolve };
+    let mut out = Vec::new();
     for segment in segments {
-        match segment {
-            Segment::Text(text) => out.push_str(text),
-            Segment::Comment(_) => {}
+        out.push(match segment {
+            Segment::Text(text) => Part::Text(text.into()),
+            Segment::Comment(_) => continue,
             Segment::Expression(inner) => {
                 let mut written = String::new();
-                expression(inner, root, &bound, resolve, &mut written)?;
+                expression(inner, &mut names, &mut written)?;
                 match plain_text(&written) {
-                    Some(text) => out.push_str(text),
-                    None => out.push_str(&format!("{{{{{written}}}}}")),
+                    Some(text) => Part::Text(text.into()),
+                    None => Part::Tag(format!("{{{{{written}}}}}")),
                 }
             }
             Segment::Statement(inner) => {
-                out.push_str("{%");
-                expression(inner, root, &bound, resolve, &mut out)?;
-                out.push_str("%}");
+                let mut written = String::new();
+                expression(inner, &mut names, &mut written)?;
+                Part::Tag(format!("{{%{written}%}}"))
             }
-        }
+        });
     }
     Ok(out)
+}
+
+/// What the names of a template mean.
+struct Names<'a> {
+    root: &'a str,
+    whole: &'a str,
+    bound: &'a [String],
+    resolve: &'a mut dyn FnMut(&str) -> String,
+}
+
+impl Names<'_> {
+    fn expression(&mut self, path: &str) -> String {
+        if path == self.root {
+            return self.whole.to_string();
+        }
+        let path = path.strip_prefix(self.root).and_then(|path| path.strip_prefix('.')).unwrap_or(path);
+        (self.resolve)(path)
+    }
 }
 
 /// The text that an expression is, if it is one and nothing in it could mean more to a template or to Markdown.
@@ -170,28 +209,45 @@ const KEYWORDS: &[&str] = &[
     "continue",
 ];
 
-fn expression(
-    text: &str,
-    root: &str,
-    bound: &[String],
-    resolve: &mut dyn FnMut(&str) -> String,
-    out: &mut String,
-) -> Result<(), String> {
+fn expression(text: &str, names: &mut Names<'_>, out: &mut String) -> Result<(), String> {
     let mut at = 0;
     // What precedes a name says what it is: `|` and `is` precede filters and tests, `.` precedes parts.
     let mut before = ' ';
+    // The name that a chain of parts begins with: what a template defines itself has functions of its own.
+    let mut owner = "";
+    // Where that chain begins in what is written; for each open parenthesis, that of the chain around it.
+    let mut chain = out.len();
+    let mut around = Vec::new();
     while let Some(c) = text[at..].chars().next() {
         let rest = &text[at..];
         if matches!(c, '"' | '\'') {
             let length = string(rest).ok_or("a quote is not closed")?;
+            chain = out.len();
             out.push_str(&rest[..length]);
             at += length;
             before = c;
+            owner = "";
+        } else if c == '.' && matches!(before, 'x' | ')' | ']' | '"' | '\'') && owner != "loop" {
+            match method(rest) {
+                Some((name, length)) => {
+                    at += length;
+                    at += call(name, &text[at..], names, chain, out)?;
+                    before = ')';
+                }
+                None => {
+                    out.push(c);
+                    at += 1;
+                    before = c;
+                }
+            }
         } else if c.is_alphabetic() || c == '_' {
             let length = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
             let name = &rest[..length];
             let after = rest[length..].trim_start();
             let keyword_argument = after.starts_with('=') && !after.starts_with("==");
+            if before != '.' {
+                (owner, chain) = (name, out.len());
+            }
             if name == "is" {
                 // The test that follows; `is not x` has one more word.
                 out.push_str(name);
@@ -202,20 +258,13 @@ fn expression(
                 before = 'x';
                 continue;
             }
-            let is_ours = KEYWORDS.contains(&name) || bound.iter().any(|known| known == name);
+            let is_ours = KEYWORDS.contains(&name) || names.bound.iter().any(|known| known == name);
             if is_ours || before == '.' || before == '|' || keyword_argument || after.starts_with('(') {
                 out.push_str(name);
                 at += length;
             } else {
-                let (path, length, called) = path(rest, length);
-                if let Some(method) = called {
-                    return Err(format!(
-                        "`{method}()` is a Python method, which templates do not support here"
-                    ));
-                }
-                let path = path.strip_prefix(root).and_then(|path| path.strip_prefix('.')).unwrap_or(&path);
-                let whole = path == root;
-                out.push_str(&if whole { "details".to_string() } else { resolve(path) });
+                let (path, length) = path(rest, length);
+                out.push_str(&names.expression(&path));
                 at += length;
             }
             before = 'x';
@@ -226,6 +275,12 @@ fn expression(
             at += length;
             before = '0';
         } else {
+            match c {
+                '(' | '[' | '{' if matches!(before, 'x' | ')' | ']') => around.push(chain),
+                '(' | '[' | '{' => around.push(out.len()),
+                ')' | ']' | '}' => chain = around.pop().unwrap_or(chain),
+                _ => {}
+            }
             out.push(c);
             at += c.len_utf8();
             if !c.is_whitespace() {
@@ -234,6 +289,89 @@ fn expression(
         }
     }
     Ok(())
+}
+
+/// The method that `text`, from its dot on, calls, and what is taken up to its arguments.
+fn method(text: &str) -> Option<(&str, usize)> {
+    let after = text.strip_prefix('.')?;
+    let length = after.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(after.len());
+    (length > 0 && after[length..].starts_with('(')).then(|| (&after[..length], 1 + length))
+}
+
+/// Writes the call of a Python method, whose arguments `text` begins with, as what templates have for it; returns how
+/// much of `text` that was. `chain`: where what it is called on begins.
+fn call(
+    name: &str,
+    text: &str,
+    names: &mut Names<'_>,
+    chain: usize,
+    out: &mut String,
+) -> Result<usize, String> {
+    let end = closing(text).ok_or("a parenthesis is not closed")?;
+    let mut written = String::new();
+    expression(&text[1..end], names, &mut written)?;
+    let arguments = written.trim();
+    let length = end + 1;
+    let plain = match name {
+        "items" | "upper" | "lower" | "title" | "capitalize" => Some(name),
+        "keys" => Some("list"),
+        "strip" => Some("trim"),
+        _ => None,
+    };
+    let is_looked_up = text[length..].starts_with(['.', '['])
+        && method(&text[length..]).is_none_or(|(name, _)| name == "get");
+    let mut filter = |filter: &str| {
+        out.push_str(&format!(" | {filter}"));
+        // What follows would be looked up in the filter.
+        if is_looked_up {
+            out.insert(chain, '(');
+            out.push(')');
+        }
+    };
+    match plain {
+        Some(name) if arguments.is_empty() => filter(name),
+        None if matches!(name, "split" | "replace") => filter(&format!("{name}({arguments})")),
+        None if name == "get" && !arguments.is_empty() => {
+            let key = arguments.starts_with(['"', '\'']).then(|| string(arguments)).flatten();
+            let (key, default) = match key {
+                Some(length) => arguments.split_at(length),
+                None => arguments.split_once(',').unwrap_or((arguments, "")),
+            };
+            out.push_str(&format!("[{key}]"));
+            let default = default.trim().trim_start_matches(',').trim();
+            // What is looked up in an absent value is absent too.
+            if !is_looked_up && !matches!(default, "" | "none" | "None") {
+                out.push_str(&format!(" | default({default})"));
+            }
+        }
+        _ => {
+            return Err(format!("`{name}()` is a Python method, which templates do not support here"));
+        }
+    }
+    Ok(length)
+}
+
+/// Where the parenthesis that `text` begins with is closed.
+fn closing(text: &str) -> Option<usize> {
+    let (mut depth, mut at) = (0, 0);
+    while let Some(c) = text[at..].chars().next() {
+        match c {
+            '"' | '\'' => {
+                at += string(&text[at..])?;
+                continue;
+            }
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(at);
+                }
+            }
+            _ => {}
+        }
+        at += c.len_utf8();
+    }
+    None
 }
 
 fn string(text: &str) -> Option<usize> {
@@ -262,38 +400,35 @@ fn test(text: &str) -> usize {
     if name == "not" { first + word(&text[first..]).0 } else { first }
 }
 
-/// A name with constant parts, as in `a.b["c d"]`; its length, and a method that is called on it.
-fn path(text: &str, first: usize) -> (String, usize, Option<String>) {
+/// A name with constant parts, as in `a.b["c d"].get("e")`, and its length. Methods other than `get` end it.
+fn path(text: &str, first: usize) -> (String, usize) {
     let mut path = text[..first].to_string();
     let mut at = first;
     loop {
         let rest = &text[at..];
-        if let Some(after) = rest.strip_prefix('.') {
+        let taken = if let Some(("get", length)) = method(rest) {
+            constant(&rest[length..], '(', ')').map(|(name, taken)| (name, length + taken))
+        } else if method(rest).is_some() {
+            None
+        } else if let Some(after) = rest.strip_prefix('.') {
             let length = after.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(after.len());
-            if length == 0 {
-                break;
-            }
-            if after[length..].starts_with('(') {
-                return (path, at, Some(after[..length].to_string()));
-            }
-            path.push('.');
-            path.push_str(&after[..length]);
-            at += 1 + length;
-        } else if let Some(after) = rest.strip_prefix('[') {
-            let inner = after.trim_start();
-            let Some(length) = inner.starts_with(['"', '\'']).then(|| string(inner)).flatten() else { break };
-            let closing = inner[length..].trim_start();
-            if !closing.starts_with(']') {
-                break;
-            }
-            path.push('.');
-            path.push_str(&inner[1..length - 1]);
-            at = text.len() - closing.len() + 1;
+            (length > 0).then(|| (&after[..length], 1 + length))
         } else {
-            break;
-        }
+            constant(rest, '[', ']')
+        };
+        let Some((name, taken)) = taken else { return (path, at) };
+        path.push('.');
+        path.push_str(name);
+        at += taken;
     }
-    (path, at, None)
+}
+
+/// A string alone between `open`, which `text` begins with, and `close`; and the length of all that.
+fn constant(text: &str, open: char, close: char) -> Option<(&str, usize)> {
+    let inner = text.strip_prefix(open)?.trim_start();
+    let length = inner.starts_with(['"', '\'']).then(|| string(inner)).flatten()?;
+    let closing = inner[length..].trim_start().strip_prefix(close)?;
+    Some((&inner[1..length - 1], text.len() - closing.len()))
 }
 
 #[cfg(test)]
@@ -328,6 +463,20 @@ mod tests {
                 "{% for k, v in details | items %}{{ k }}{% endfor %}",
             ),
             ("{{- é -}}", "{{- <é> -}}"),
+            ("{{ a.get('b') }} {{ _data.get(\"a\").get('b.c') }}", "{{ <a.b> }} {{ <a.b.c> }}"),
+            ("{{ a.get('b', 'n/a') }}", "{{ <a>['b'] | default('n/a') }}"),
+            ("{{ a.get('b', {}).get('c') }}", "{{ <a>['b']['c'] }}"),
+            (
+                "{% for x in items %}{{ x.get('y', n).upper() }}{% endfor %}",
+                "{% for x in <items> %}{{ x['y'] | default(<n>) | upper }}{% endfor %}",
+            ),
+            (
+                "{% for k, v in _data.items() %}{{ loop.cycle('a', k) }}{% endfor %}",
+                "{% for k, v in details | items %}{{ loop.cycle('a', k) }}{% endfor %}",
+            ),
+            ("{{ a.b.split(',')[0] }}", "{{ (<a.b> | split(','))[0] }}"),
+            ("{{ 1 ~ (a ~ b).lower().split('x')[0] }}", "{{ 1 ~ ((<a> ~ <b>) | lower | split('x'))[0] }}"),
+            ("{{ 'x'.upper() }}", "{{ 'x' | upper }}"),
         ] {
             assert_eq!(written(source).as_deref(), Ok(expected), "{source}");
         }
@@ -335,7 +484,13 @@ mod tests {
 
     #[test]
     fn what_has_no_counterpart_is_told() {
-        assert!(written("{{ _data.items() }}").unwrap_err().contains("`items()`"));
+        assert!(written("{{ _data.popitem() }}").unwrap_err().contains("`popitem()`"));
+        assert!(
+            written("{% for x in y %}{{ x.strftime('%H') }}{% endfor %}")
+                .unwrap_err()
+                .contains("`strftime()`")
+        );
+        assert!(written("{{ a.get('b' }}").unwrap_err().contains("not closed"));
         assert!(written("{{ a").unwrap_err().contains("not closed"));
         assert!(written("{{ 'a }}").is_err());
     }
