@@ -20,9 +20,12 @@ pub(crate) struct Made {
 }
 
 pub(crate) fn rule(options: &mut Options, around: &mut Surroundings<'_>) -> Made {
-    let alerts = alerts(options);
+    // Without an alerter ElastAlert refuses a rule; the operator may name a destination for it.
+    let has_alerter = options.node("alert").is_some() || around.fallback.is_none();
+    let alerts = if has_alerter { alerts(options) } else { Vec::new() };
     let names: Vec<String> = alerts.iter().map(|(name, _)| name.clone()).collect();
     let mut key = options.texts("query_key").unwrap_or_default();
+    key.retain(|field| !field.is_empty());
     if key.len() > 16 {
         options.fault("query_key", "more than 16 fields", "name fewer");
     }
@@ -98,19 +101,29 @@ fn index(options: &mut Options) -> Option<Yaml> {
     let strftime = options.flag("use_strftime_index") == Some(true);
     options.carried("use_strftime_index", "written into `index`");
     options.dropped("search_extra_index", "every matching index is searched, within the window's time range");
+    if index.contains('%') && !strftime {
+        options.fault(
+            "index",
+            "an index name cannot contain `%`: did you mean to set `use_strftime_index: true`?",
+            "add it to the rule; without it ElastAlert asks for an index of this very name and finds nothing",
+        );
+        return None;
+    }
     let made = if strftime { without_dates(&index) } else { index.clone() };
-    let lower = tokens(&made).is_empty() && made.chars().any(char::is_uppercase);
-    if lower
+    if made.is_empty()
         || made.contains(['/', '\\', '?', '"', '|', ' ', '#']) && !made.contains('<') && !made.contains(", ")
     {
         options.fault(
             "index",
-            "an index name is lower case and cannot contain `/ \\ ? \" | #` or spaces",
+            "an index name is not empty and cannot contain `/ \\ ? \" | #` or spaces",
             "correct it: no such index can exist",
         );
         return None;
     }
     match made == index {
+        true if tokens(&made).is_empty() && made.chars().any(char::is_uppercase) => {
+            options.carried("index", "`index`; with capitals it can only be the name of an alias")
+        }
         true => options.carried("index", "`index`"),
         false => options.changed(
             "index",

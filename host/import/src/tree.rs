@@ -172,7 +172,12 @@ impl Builder {
                     self.add(Node { place: place.clone(), data: Data::List(items) }, anchor, place)
                 }
                 Some(Open::Map { place, anchor, entries, .. }) => {
-                    let node = Node { place: place.clone(), data: Data::Map(merged(entries)) };
+                    let mut entries = merged(entries);
+                    // Options are told one by one; within them Python keeps the last value of a key.
+                    if !self.open.is_empty() {
+                        last_of_each(&mut entries);
+                    }
+                    let node = Node { place: place.clone(), data: Data::Map(entries) };
                     self.add(node, anchor, place)
                 }
                 None => Ok(()),
@@ -296,6 +301,21 @@ fn merged(entries: Vec<Entry>) -> Vec<Entry> {
     all
 }
 
+fn last_of_each(entries: &mut Vec<Entry>) {
+    let mut at = HashMap::new();
+    let mut kept: Vec<Entry> = Vec::with_capacity(entries.len());
+    for entry in entries.drain(..) {
+        match at.get(&entry.key) {
+            Some(index) => kept[*index] = entry,
+            None => {
+                at.insert(entry.key.clone(), kept.len());
+                kept.push(entry);
+            }
+        }
+    }
+    *entries = kept;
+}
+
 fn problem(place: Place, message: &str, hint: &str) -> Problem {
     Problem { place, message: message.into(), hint: hint.into() }
 }
@@ -335,6 +355,16 @@ mod tests {
         ] {
             assert_eq!(read(&format!("k: {text}")).entries[0].value.data, expected, "{text}");
         }
+    }
+
+    #[test]
+    fn of_a_key_that_stands_twice_the_last_value_counts() {
+        let document = read("a: { x: 1, y: 2, x: 3 }\na: 1\n");
+        assert_eq!(document.entries.len(), 2);
+        let keys: Vec<&str> =
+            document.entries[0].value.entries().iter().map(|entry| entry.key.as_str()).collect();
+        assert_eq!(keys, ["x", "y"]);
+        assert_eq!(document.entries[0].value.get("x").unwrap().text().as_deref(), Some("3"));
     }
 
     #[test]

@@ -134,6 +134,7 @@ mod tests {
             ("```*x*```", "```*x*```"),
             ("``` alone", "\\`\\`\\` alone"),
             ("C:\\*", "C:\\\\\\*"),
+            ("@@_a_@@ _b_", "@@_a_@@ _b_"),
         ] {
             assert_eq!(written(Markup::Slack, &[source]), expected, "{source}");
         }

@@ -1,6 +1,7 @@
 //! How ElastAlert's receivers read a text's own words, and Markdown that people see in the same way.
 //!
 //! A text comes with a private-use character for each of its expressions, so that markup around them is one piece.
+use crate::mask::token_at;
 
 /// What the words of a text are to those who receive them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,6 +164,11 @@ impl Page<'_> {
         match c {
             _ if self.of_hole(c).is_some() => self.verbatim(&text[..c.len_utf8()]),
             '{' => return self.brace(after),
+            '@' if token_at(text).is_some() => {
+                let taken = token_at(text).map_or(1, |name| name.len() + 4);
+                self.out.push_str(&text[..taken]);
+                return taken;
+            }
             '<' => {
                 if self.markup != Markup::Plain
                     && let Some(taken) = self.link(text)
