@@ -236,6 +236,17 @@ fn templates_of_jinja_read_the_document() {
 }
 
 #[test]
+fn common_templates_are_rendered() {
+    let text = "description: a rule about what happens to users\nalert_text_type: alert_text_jinja\nalert_text: |\n  \
+                Alert! *({{num_hits}} Matches!)*\n  \
+                {{ host.name if host.name else \"Unknown\" }} {{ host.ip[0] if host.ip and host.ip[0] else \"N/A\" }}\n  \
+                {{description|truncate(12)}} {{message | truncate(5)}}{{ gone | truncate }}\n";
+    let case =
+        Case::frequency(text).document(json!({ "host": { "ip": ["10.0.0.1"] }, "message": "too long" }));
+    assert_eq!(case.body(), "Alert! *(3 Matches!)*\nUnknown 10.0.0.1\na rule about too l");
+}
+
+#[test]
 fn related_events_are_the_documents_before() {
     let case = Case::frequency(
         "attach_related: true\nalert_text_type: alert_text_jinja\n\

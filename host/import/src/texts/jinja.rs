@@ -245,8 +245,14 @@ fn expression(text: &str, names: &mut Names<'_>, out: &mut String) -> Result<(),
             let name = &rest[..length];
             let after = rest[length..].trim_start();
             let keyword_argument = after.starts_with('=') && !after.starts_with("==");
-            if before != '.' {
+            if !matches!(before, '.' | '|') {
                 (owner, chain) = (name, out.len());
+            }
+            if before == '|' && name == "truncate" {
+                at += length;
+                at += truncate(&text[at..], chain, out)?;
+                before = ')';
+                continue;
             }
             if name == "is" {
                 // The test that follows; `is not x` has one more word.
@@ -349,6 +355,29 @@ fn call(
         }
     }
     Ok(length)
+}
+
+/// Writes Jinja's filter `truncate`, whose arguments `text` may begin with, as a slice; returns how much of `text` that
+/// was. `chain`: where what is cut begins, up to the `|` at the end of `out`.
+fn truncate(text: &str, chain: usize, out: &mut String) -> Result<usize, String> {
+    let arguments = text.trim_start().starts_with('(').then(|| text.len() - text.trim_start().len());
+    let (length, taken) = match arguments {
+        Some(open) => {
+            let end = open + closing(&text[open..]).ok_or("a parenthesis is not closed")?;
+            let first = text[open + 1..end].split(',').next().unwrap_or_default().trim();
+            let length =
+                first.strip_prefix("length").map_or(first, |rest| rest.trim_start().trim_start_matches('='));
+            (length.trim().to_string(), end + 1)
+        }
+        None => ("255".into(), 0),
+    };
+    if length.is_empty() || !length.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err("`truncate` has a length that is no number".into());
+    }
+    out.truncate(out.trim_end().trim_end_matches('|').trim_end().len());
+    out.insert_str(chain.min(out.len()), "(");
+    out.push_str(&format!(" | string)[:{length}]"));
+    Ok(taken)
 }
 
 /// Where the parenthesis that `text` begins with is closed.
@@ -476,6 +505,8 @@ mod tests {
             ),
             ("{{ a.b.split(',')[0] }}", "{{ (<a.b> | split(','))[0] }}"),
             ("{{ 1 ~ (a ~ b).lower().split('x')[0] }}", "{{ 1 ~ ((<a> ~ <b>) | lower | split('x'))[0] }}"),
+            ("{{ description|truncate }}", "{{ (<description> | string)[:255] }}"),
+            ("{{ 1 ~ a.b | upper | truncate(20, true) }}", "{{ 1 ~ (<a.b> | upper | string)[:20] }}"),
             ("{{ 'x'.upper() }}", "{{ 'x' | upper }}"),
         ] {
             assert_eq!(written(source).as_deref(), Ok(expected), "{source}");
@@ -490,6 +521,7 @@ mod tests {
                 .unwrap_err()
                 .contains("`strftime()`")
         );
+        assert!(written("{{ a | truncate(n) }}").unwrap_err().contains("`truncate`"));
         assert!(written("{{ a.get('b' }}").unwrap_err().contains("not closed"));
         assert!(written("{{ a").unwrap_err().contains("not closed"));
         assert!(written("{{ 'a }}").is_err());
