@@ -8,6 +8,7 @@ use crate::options::Options;
 use crate::receivers::{alerts, destinations};
 use crate::rule_types::rule_type;
 use crate::surroundings::Surroundings;
+use crate::texts::python::of_value;
 use crate::texts::{Markup, Terms, alert};
 use crate::yaml::Yaml;
 
@@ -239,6 +240,8 @@ fn terms(options: &mut Options, kind: &str, key: &[String]) -> Terms {
         (Some(key), Some(how)) => Some(format!("metric_{key}_{how}")),
         _ => None,
     };
+    let format =
+        ["metric_format_string", "percentage_format_string"].iter().find_map(|key| options.text(key));
     let watched = match kind {
         "blacklist" | "whitelist" => options.texts("compare_key"),
         "new_term" => options.node("fields").and_then(|node| match node.data {
@@ -259,6 +262,7 @@ fn terms(options: &mut Options, kind: &str, key: &[String]) -> Terms {
         include,
         missing: options.text("alert_missing_value").unwrap_or_else(|| "<MISSING VALUE>".into()),
         metric,
+        formatted: format.and_then(|format| of_value(&format, "value")),
         watched,
         counted: counted && kind != "new_term",
         untold: BTreeSet::new(),

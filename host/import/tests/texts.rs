@@ -1,4 +1,5 @@
 //! What people see of a rule's texts: each is imported, loaded as a manifest, and rendered for Slack or as plain text.
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use watchbell_contract::{AlertText, Cause, Label, Severity, TextFormat, Timestamp};
 use watchbell_import::{Import, Settings, SourceFile, import};
@@ -61,7 +62,8 @@ impl Case {
 
     fn import(&self) -> Import {
         let source = SourceFile { path: "a.yaml".into(), text: Ok(self.rule.clone()) };
-        let made = import(&[source], &Settings::default());
+        let settings = Settings { destination: Some("ops"), ..Settings::default() };
+        let made = import(&[source], &settings);
         assert!(made.report.is_complete(), "{}", made.report);
         made
     }
@@ -236,6 +238,23 @@ fn templates_of_jinja_read_the_document() {
 }
 
 #[test]
+fn a_metric_has_its_format() {
+    let metric = Case::of(&format!(
+        "type: metric_aggregation\nmetric_agg_key: mem\nmetric_agg_type: avg\nmax_threshold: 1\n\
+         buffer_time: {{ minutes: 5 }}\nmetric_format_string: '{{0:.2f}} MB'\n{ONLY}\
+         alert_text: '{{0}} {{1}} {{2}}'\n\
+         alert_text_args: [metric_mem_avg, metric_mem_avg_formatted, metric_agg_value_formatted]\n"
+    ));
+    assert_eq!(metric.body(), "3 3.00 MB 3.00 MB");
+    let percentage = Case::of(&format!(
+        "type: percentage_match\nmatch_bucket_filter: [{{ term: {{ a: 1 }} }}]\nmax_percentage: 5\n\
+         buffer_time: {{ minutes: 5 }}\npercentage_format_string: '{{:.1f}}'\n{ONLY}\
+         alert_text: '{{0}} of {{1}}'\nalert_text_args: [percentage_formatted, denominator]\n"
+    ));
+    assert_eq!(percentage.details(json!({ "denominator": 7 })).body(), "3.0 of 7");
+}
+
+#[test]
 fn common_templates_are_rendered() {
     let text = "description: a rule about what happens to users\nalert_text_type: alert_text_jinja\nalert_text: |\n  \
                 Alert! *({{num_hits}} Matches!)*\n  \
@@ -271,4 +290,42 @@ fn slack_shows_what_it_showed() {
             .outcome("alert_text")
             .contains("notifies nobody")
     );
+}
+
+/// Lines without what receivers do not show: spaces at the end, and more than one empty line.
+fn lines(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = text.lines().map(|line| line.trim_end().to_string()).collect();
+    lines.dedup_by(|a, b| a.is_empty() && b.is_empty());
+    let is_empty = |line: Option<&String>| line.is_some_and(String::is_empty);
+    while is_empty(lines.last()) {
+        lines.pop();
+    }
+    while is_empty(lines.first()) {
+        lines.remove(0);
+    }
+    lines
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// What was plain text is the same plain text, whatever Markdown would make of it.
+    #[test]
+    fn plain_words_are_kept(text in "[-*_~`#>=+1.)<&;!\\[\\]()\\\\{} ab\n]{0,40}") {
+        prop_assume!(!text.trim().is_empty());
+        let quoted = serde_json::to_string(&text).unwrap();
+        let case = Case::any(&format!("{ONLY}alert_text: {quoted}\n"));
+        let case = Case { rule: case.rule.replace("alert: slack", "alert: jira"), ..case.plain() };
+        prop_assert_eq!(lines(&case.body()), lines(&text), "{:?}", text);
+    }
+
+    /// What Slack showed it shows again: invisible spaces keep it from seeing markup that was none.
+    #[test]
+    fn slacks_words_are_kept(text in "[-*_~#>=+1.)<&;!\\[\\]()\\\\{} ab\n]{0,40}") {
+        prop_assume!(!text.trim().is_empty());
+        let quoted = serde_json::to_string(&text).unwrap();
+        let body = Case::any(&format!("{ONLY}alert_text: {quoted}\n")).body();
+        let body = body.replace('\u{200b}', "").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+        prop_assert_eq!(lines(&body), lines(&text), "{:?}", text);
+    }
 }

@@ -200,7 +200,7 @@ impl Page<'_> {
                 return inner.len() + 2;
             }
             '_' if is_word(before) && is_word(next) => self.out.push(c),
-            '*' | '_' | '~' | '`' if before.is_whitespace() && next.is_whitespace() => self.out.push(c),
+            '*' | '_' | '~' if before.is_whitespace() && next.is_whitespace() => self.out.push(c),
             '*' | '_' | '~' | '`' => self.escaped(c),
             '[' if is_link(text) => self.escaped(c),
             '\\' if next.is_ascii_punctuation() || after.is_empty() || next == '\n' => self.escaped(c),

@@ -31,6 +31,8 @@ pub(crate) struct Terms {
     pub(crate) missing: String,
     /// The name of the metric's value.
     pub(crate) metric: Option<String>,
+    /// The metric's value as ElastAlert formats it for texts.
+    pub(crate) formatted: Option<String>,
     /// The field whose value such a rule reports.
     pub(crate) watched: Option<String>,
     /// Whether ElastAlert lets the cluster count: its matches then have no document.
@@ -168,6 +170,11 @@ impl Terms {
     fn of_match(&self, name: &str) -> Option<String> {
         if self.metric.as_deref() == Some(name) {
             return Some("value".into());
+        }
+        if let Some(plain) = name.strip_suffix("_formatted")
+            && self.of_match(plain).as_deref() == Some("value")
+        {
+            return Some(self.formatted.clone().unwrap_or_else(|| "value".into()));
         }
         if self.watched.as_deref() == Some(name) {
             return Some("details.value".into());
