@@ -360,7 +360,7 @@ fn every_option_of_every_case_is_told() {
                     continue;
                 }
                 let told = report.options.iter().any(|option| {
-                    &*option.place.file == source.path && option.place.line == line && option.option == key
+                    *option.place.file == source.path && option.place.line == line && option.option == key
                 });
                 assert!(told, "{}:{line}: {key}\n{report}", source.path);
             }

@@ -172,8 +172,11 @@ fn counts_are_those_of_the_rule() {
     assert!(case.outcome("alert_text_args").contains("changed `num_hits` is the number of events"));
     assert_eq!(Case::any(&text).body(), "1 hits");
     // A text that says how many there are has to list the others itself.
-    let many = Case { more: vec!["another".into()], ..Case::any(&text) };
-    assert_eq!(many.body(), "2 hits\n\n• another");
+    let jinja = "alert_text_type: alert_text_jinja\nalert_text: '{{num_hits}} hits'\n";
+    for text in [&text, jinja] {
+        let many = Case { more: vec!["another".into()], ..Case::any(text) };
+        assert_eq!(many.body(), "2 hits\n\n• another");
+    }
     assert!(Case::any(&text).outcome("alert_text_args").contains("changed"));
     let metric = Case::of(&format!(
         "type: metric_aggregation\nmetric_agg_key: a\nmetric_agg_type: avg\nmax_threshold: 1\n\
@@ -307,7 +310,7 @@ fn lines(text: &str) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// What was plain text is the same plain text, whatever Markdown would make of it.
     #[test]

@@ -9,7 +9,8 @@ use super::{Colour, Failure, json, note, paint, plain, print};
 use crate::catalog::Catalog;
 
 pub(crate) fn elastalert(args: &Elastalert) -> Result<(), Failure> {
-    let mut sources = read(&args.folder).with_context(|| format!("cannot read `{}`", args.folder.display()))?;
+    let mut sources =
+        read(&args.folder).with_context(|| format!("cannot read `{}`", args.folder.display()))?;
     if sources.is_empty() {
         return Err(
             anyhow::anyhow!("there is no `.yaml` or `.yml` file below `{}`", args.folder.display()).into()

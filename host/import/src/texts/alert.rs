@@ -1,5 +1,5 @@
 //! Title and body of a rule.
-use watchbell_text::{Macros, check_template};
+use watchbell_text::{Macros, check_template, names};
 
 use super::python::{Part, Which, printf, read};
 use super::terms::bare;
@@ -53,7 +53,8 @@ pub(crate) fn alert(
         (Some(text), Some(below)) => Some(format!("{}\n\n{below}", text.trim_end())),
         (text, below) => text.or(below),
     };
-    if let Some(body) = made.body.as_mut().filter(|body| body.contains("{{ count }}")) {
+    let says_count = |body: &String| names(body).iter().any(|name| name.path == ["count"]);
+    if let Some(body) = made.body.as_mut().filter(|body| says_count(body)) {
         body.push_str(whole::OTHERS);
     }
     if is_whole {

@@ -45,7 +45,7 @@ impl Markup {
 
 /// Writes a text as a template. `holes` are its expressions and statements, each of which [`hole`] stands for.
 pub(super) fn write(text: &str, holes: &[String], markup: Markup, is_title: bool) -> String {
-    let mut page = Page { holes, markup, is_title, out: String::new() };
+    let mut page = Page { holes, markup, is_title, open: Vec::new(), out: String::new() };
     match markup {
         _ if is_title => page.inline(text),
         Markup::Markdown => page.inline(text),
@@ -57,7 +57,8 @@ pub(super) fn write(text: &str, holes: &[String], markup: Markup, is_title: bool
 
 /// Writes a text that is no markup to anybody.
 pub(super) fn verbatim(text: &str, holes: &[String]) -> String {
-    let mut page = Page { holes, markup: Markup::Plain, is_title: false, out: String::new() };
+    let mut page =
+        Page { holes, markup: Markup::Plain, is_title: false, open: Vec::new(), out: String::new() };
     page.verbatim(text);
     page.out
 }
@@ -79,6 +80,8 @@ struct Page<'a> {
     holes: &'a [String],
     markup: Markup,
     is_title: bool,
+    /// The marks of the emphasis around what is written: Slack has none of the same kind within it.
+    open: Vec<char>,
     out: String,
 }
 
@@ -86,7 +89,7 @@ impl Page<'_> {
     /// Slack's blocks of code may begin and end anywhere on a line; Markdown's have lines of their own.
     fn blocks(&mut self, text: &str) {
         let parts: Vec<&str> = text.split("```").collect();
-        if parts.len() % 2 == 0 {
+        if parts.len().is_multiple_of(2) {
             return self.lines(text);
         }
         for (index, part) in parts.iter().enumerate() {
@@ -146,11 +149,18 @@ impl Page<'_> {
 
     /// Words within a line, with what Markdown would take for emphasis, code, links or tags.
     fn inline(&mut self, text: &str) {
-        let mut before = self.out.chars().next_back().filter(|c| *c != '\n').unwrap_or(' ');
+        let mut before = match self.out.chars().next_back() {
+            _ if self.out.ends_with("' }}") => WRITTEN,
+            Some(c) if c != '\n' => c,
+            _ => ' ',
+        };
         let mut rest = text;
         while let Some(c) = rest.chars().next() {
             let taken = self.piece(c, rest, before).max(c.len_utf8());
-            before = rest[..taken].chars().next_back().unwrap_or(' ');
+            before = match rest[..taken].chars().next_back() {
+                Some(c) if !self.out.ends_with("' }}") || is_hole(c) => c,
+                _ => WRITTEN,
+            };
             rest = &rest[taken..];
         }
     }
@@ -187,24 +197,33 @@ impl Page<'_> {
                 self.verbatim(&text[..taken]);
                 return taken;
             }
-            '*' | '_' | '~' if has_emphasis && !is_word(before) && pair(text).is_some() => {
+            '*' | '_' | '~'
+                if has_emphasis
+                    && !self.open.contains(&c)
+                    && pair(text).is_some_and(|inner| opens(before, inner)) =>
+            {
                 let inner = pair(text).unwrap_or_default();
                 let mark = match c {
                     '*' => "**",
+                    // Within a word, which an expression counts as, an underscore is no mark.
+                    '_' if before == WRITTEN => "*",
                     '_' => "_",
                     _ => "~~",
                 };
                 self.out.push_str(mark);
+                self.open.push(c);
                 self.inline(inner);
+                self.open.pop();
                 self.out.push_str(mark);
                 return inner.len() + 2;
             }
             '_' if is_word(before) && is_word(next) => self.out.push(c),
             '*' | '_' | '~' if before.is_whitespace() && next.is_whitespace() => self.out.push(c),
             '*' | '_' | '~' | '`' => self.escaped(c),
-            '[' if is_link(text) => self.escaped(c),
+            // The end of what would be a link's words, wherever they begin.
+            ']' if matches!(next, '(' | '[') => self.escaped(c),
             '\\' if next.is_ascii_punctuation() || after.is_empty() || next == '\n' => self.escaped(c),
-            '&' if entity(after) && self.markup == Markup::Plain => self.escaped(c),
+            '&' if entity(after) && !(has_emphasis && is_slacks(after)) => self.escaped(c),
             c => self.out.push(c),
         }
         c.len_utf8()
@@ -326,14 +345,22 @@ fn code(text: &str) -> Option<usize> {
     Some(end + 2)
 }
 
-/// Expressions count as words: what they become is not known.
-fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_' || is_hole(c)
+/// In place of words that are written as an expression, such as those that indent a line.
+const WRITTEN: char = '\t';
+
+/// Whether emphasis of `inner` may begin after `before`, to Slack and to Markdown.
+fn opens(before: char, inner: &str) -> bool {
+    !is_word(before) && (before != WRITTEN || inner.starts_with(is_word))
 }
 
-fn is_link(text: &str) -> bool {
-    let line = text.split('\n').next().unwrap_or_default();
-    line.find(']').is_some_and(|end| line[end..].starts_with("](") || line[end..].starts_with("]["))
+/// Expressions count as words: what they become is not known. So do braces, which may be written as expressions.
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '_' | '{') || is_hole(c)
+}
+
+/// Slack decodes these three, and Markdown does too.
+fn is_slacks(after: &str) -> bool {
+    ["amp;", "lt;", "gt;"].iter().any(|entity| after.starts_with(entity))
 }
 
 fn entity(after: &str) -> bool {

@@ -25,7 +25,7 @@ pub(super) fn below(options: &Options, terms: &mut Terms, has_text: bool) -> Opt
     }
     let mut lines = String::new();
     for name in names {
-        // Each on its own: a name is text, and what looks like an item is one.
+        // A field's name stands for itself, unlike the dash before it.
         let mut writer = Writer::body(Markup::Plain);
         writer.text(&format!("{name}: "));
         match terms.term(options, &name, Dialect::Message) {

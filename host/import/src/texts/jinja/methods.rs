@@ -79,7 +79,7 @@ pub(super) fn truncate(text: &str, chain: usize, out: &mut String) -> Result<usi
         return Err("`truncate` has a length that is no number".into());
     }
     out.truncate(out.trim_end().trim_end_matches('|').trim_end().len());
-    out.insert_str(chain.min(out.len()), "(");
+    out.insert(chain.min(out.len()), '(');
     out.push_str(&format!(" | string)[:{length}]"));
     Ok(taken)
 }
