@@ -168,6 +168,11 @@ impl<'a> Work<'a> {
         let made = rule(&mut options, &mut around);
         let kind = options.node("type").and_then(|node| node.text()).unwrap_or_default();
         options.rest(|key| explain(key, &kind, &made.alerts));
+        if !options.has("alert")
+            && let Some(fallback) = self.settings.destination
+        {
+            self.report.notes.push(format!("`{file}` has no `alert`, so it notifies `{fallback}`"));
+        }
         let became = options.faults.is_empty().then(|| {
             let path = free_path(&path(file, &self.folders), &mut self.paths);
             self.written(file, &path, &slug, cluster, made);

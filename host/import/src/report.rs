@@ -18,7 +18,7 @@ pub struct Report {
     pub secrets: Vec<SecretNeeded>,
     /// Tokens of the environment, by name.
     pub tokens: Vec<TokenNeeded>,
-    /// Notes that apply to every rule.
+    /// Notes on rules without an option to stand at, and on every rule.
     pub notes: Vec<String>,
 }
 
@@ -175,7 +175,7 @@ impl fmt::Display for Report {
             }
         }
         if !self.notes.is_empty() {
-            writeln!(f, "\nfor every rule:")?;
+            writeln!(f, "\nnotes:")?;
             for note in &self.notes {
                 writeln!(f, "  - {}", line(note))?;
             }
