@@ -241,6 +241,17 @@ fn templates_of_jinja_read_the_document() {
 }
 
 #[test]
+fn lines_of_templates_keep_their_indentation() {
+    let text = "alert_text_type: alert_text_jinja\nalert_text: |\n  Tags:\n\n  \
+                {% for tag in tags -%}\n      {% if tag %}- {{ tag }}{% endif %}\n  {% endfor %}end\n";
+    let body = Case::frequency(text).document(json!({ "tags": ["a"] })).body();
+    assert_eq!(body, "Tags:\n\n- a\nend");
+    let text = text.replace("-%}", "%}");
+    let body = Case::frequency(&text).document(json!({ "tags": ["a"] })).body();
+    assert_eq!(body, "Tags:\n\n    - a\nend");
+}
+
+#[test]
 fn a_metric_has_its_format() {
     let metric = Case::of(&format!(
         "type: metric_aggregation\nmetric_agg_key: mem\nmetric_agg_type: avg\nmax_threshold: 1\n\

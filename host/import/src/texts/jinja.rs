@@ -44,9 +44,18 @@ pub(super) fn parts(
         }
     }
     let mut names = Names { root, whole, bound: &bound, resolve };
-    let mut out = Vec::new();
+    let mut out: Vec<Part> = Vec::new();
+    // A tag with a dash takes the spaces beside it away, also those that are written as an expression later.
+    let mut is_trimmed = false;
     for segment in segments {
+        if let Segment::Expression(inner) | Segment::Statement(inner) | Segment::Comment(inner) = &segment {
+            is_trimmed = inner.ends_with('-');
+            if let (true, Some(Part::Text(text))) = (inner.starts_with('-'), out.last_mut()) {
+                text.truncate(text.trim_end().len());
+            }
+        }
         out.push(match segment {
+            Segment::Text(text) if is_trimmed => Part::Text(text.trim_start().into()),
             Segment::Text(text) => Part::Text(text.into()),
             Segment::Comment(_) => continue,
             Segment::Expression(inner) => {
@@ -95,7 +104,7 @@ enum Segment<'a> {
     Text(&'a str),
     Expression(&'a str),
     Statement(&'a str),
-    Comment(#[expect(dead_code, reason = "a comment is read to be left out")] &'a str),
+    Comment(&'a str),
 }
 
 fn segments(source: &str) -> Result<Vec<Segment<'_>>, String> {
@@ -389,6 +398,7 @@ mod tests {
                 "{% for k, v in details | items %}{{ k }}{% endfor %}",
             ),
             ("{{- é -}}", "{{- <é> -}}"),
+            ("a {{- b -}} c {#- d -#} e", "a{{- <b> -}}ce"),
             ("{{ a.get('b') }} {{ _data.get(\"a\").get('b.c') }}", "{{ <a.b> }} {{ <a.b.c> }}"),
             ("{{ a.get('b', 'n/a') }}", "{{ <a>['b'] | default('n/a') }}"),
             ("{{ a.get('b', {}).get('c') }}", "{{ <a>['b']['c'] }}"),

@@ -126,17 +126,17 @@ impl Page<'_> {
     fn line(&mut self, line: &str) {
         let words = line.trim_start_matches([' ', '\t']);
         let indent = line[..line.len() - words.len()].replace('\t', "    ");
-        let is_statement = words
-            .chars()
-            .next()
-            .and_then(|c| self.of_hole(c))
-            .is_some_and(|written| written.starts_with("{%"));
-        if words.trim().is_empty() || is_statement {
+        if words.chars().all(|c| c.is_whitespace() || self.is_statement(c)) {
             self.out.push_str(&indent);
         } else if !indent.is_empty() {
             self.out.push_str(&format!("{{{{ '{indent}' }}}}"));
             // A value stands before these words, so no block begins with them.
             return self.inline(words);
+        }
+        // A statement shows nothing: what follows it begins the line.
+        if let Some(statement) = words.chars().next().filter(|c| self.is_statement(*c)) {
+            self.verbatim(&words[..statement.len_utf8()]);
+            return self.line(&words[statement.len_utf8()..]);
         }
         let at = block(words);
         if at > 0 {
@@ -285,6 +285,10 @@ impl Page<'_> {
         self.verbatim(address);
         self.out.push(')');
         Some(end + 1)
+    }
+
+    fn is_statement(&self, c: char) -> bool {
+        self.of_hole(c).is_some_and(|written| written.starts_with("{%"))
     }
 
     fn of_hole(&self, c: char) -> Option<String> {
