@@ -242,7 +242,10 @@ impl<'a> Work<'a> {
         let mut taken: BTreeSet<String> = self.destinations.iter().map(|(name, _)| name.clone()).collect();
         taken.extend(self.settings.destination.map(str::to_string));
         let product = alerter.replace('_', "-");
-        let with = |what: &str| format!("{product}-{what}");
+        let with = |what: &str| match product.ends_with(&format!("-{what}")) {
+            true => product.clone(),
+            false => format!("{product}-{what}"),
+        };
         let own = names::of_destination(&destination);
         let wanted = [own.room.as_deref().map_or_else(|| product.clone(), with)]
             .into_iter()
