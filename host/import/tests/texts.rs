@@ -342,4 +342,24 @@ proptest! {
         let body = body.replace('\u{200b}', "").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
         prop_assert_eq!(lines(&body), lines(&text), "{:?}", text);
     }
+
+    /// A template is carried over or dropped with a reason, however broken it is.
+    #[test]
+    fn any_template_is_read(
+        parts in prop::collection::vec(
+            prop::sample::select(vec![
+                "{{", "}}", "{%", "%}", "{{-", "-}}", "{#", "#}", "(", ")", "[", "]", ".", "get", ".get(", "'x'", "\"", "'",
+                "|", "truncate", "default", "items", "_data", "user", "user.name", "num_hits", "for", " in ", "endfor", "if ",
+                "endif", "is not ", "set ", "=", ",", "0", "é", "\\", "\n", " ", "*", "_", "```", "<", "|x>", "@@T@@", "{0}",
+                "{:.1f}", "{",
+            ]),
+            0..25,
+        ),
+        is_jinja in any::<bool>(),
+    ) {
+        let text = serde_json::to_string(&parts.concat()).unwrap();
+        let style = if is_jinja { "alert_text_jinja" } else { "alert_text_only" };
+        let case = Case::any(&format!("alert_text_type: {style}\nalert_text: {text}\nalert_text_args: [a.b, 'c[0]']\n"));
+        prop_assert!(!case.outcome("alert_text").is_empty());
+    }
 }
