@@ -148,9 +148,7 @@ fn fault_of_reach(reach: &Reach<'_>) -> Option<&'static str> {
     if parts.iter().flatten().any(|part| part.contains(is_illegal)) {
         return Some("it contains an illegal character");
     }
-    if name.chars().any(char::is_uppercase) {
-        return Some("index names must be lower case");
-    }
+    // Capitals are allowed: an index has none, but an alias may.
     // Servers serve their own API under paths that begin so.
     if name.starts_with(['_', '+']) {
         return Some("index names do not begin with `_` or `+`");

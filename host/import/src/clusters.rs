@@ -1,5 +1,8 @@
 //! `es_host` and related options as clusters of the environment.
+use url::Url;
+
 use crate::alerters::address;
+use crate::mask::tokens;
 use crate::node::{Data, Node};
 use crate::options::Options;
 use crate::secrets::Secrets;
@@ -33,7 +36,7 @@ pub(crate) fn cluster(options: &mut Options, secrets: &mut Secrets) -> Option<Ya
     }
     let mut entries = vec![("nodes".to_string(), Yaml::texts(nodes))];
     entries.extend(auth.map(|auth| ("auth".to_string(), auth)));
-    if let Some(ca) = options.text("ca_certs") {
+    if let Some(ca) = options.filled("ca_certs") {
         options.changed("ca_certs", "the cluster's `ca`; relative paths start at `environments/`");
         entries.push(("ca".into(), Yaml::Text(ca)));
     }
@@ -75,7 +78,7 @@ fn nodes(options: &mut Options) -> Vec<String> {
         _ => Vec::new(),
     };
     let found: Vec<String> = if hosts.is_empty() {
-        let host = options.text("es_host");
+        let host = options.filled("es_host");
         host.iter()
             .map(|host| node(scheme, host, port.as_deref().or(Some("9200")), prefix.as_deref()))
             .collect()
@@ -92,7 +95,19 @@ fn nodes(options: &mut Options) -> Vec<String> {
             "in the cluster's `nodes`, without the part before `@`: use `es_username` and `es_password`";
         options.changed(if hosts.is_empty() { "es_host" } else { "es_hosts" }, what);
     }
-    let found = bare;
+    let mut found = bare;
+    let option = if hosts.is_empty() { "es_host" } else { "es_hosts" };
+    if let Some(wrong) = found.iter().find(|node| !is_address(node)).cloned() {
+        let what = format!("`{wrong}` is not an address");
+        if options.is_shared(option) {
+            // Every rule has it: what it should be is said once.
+            options.changed(option, format!("{what}: give the token `ELASTICSEARCH_URL` the cluster's"));
+            found = vec!["@@ELASTICSEARCH_URL@@".into()];
+        } else {
+            options.fault(option, what, "write the name or the IP address of a host");
+            found.clear();
+        }
+    }
     if found.is_empty() {
         options.drop_all(&["es_port", "use_ssl", "es_url_prefix"], "has no effect without `es_host`");
         return found;
@@ -114,6 +129,14 @@ fn node(scheme: &str, host: &str, port: Option<&str>, prefix: Option<&str>) -> S
     format!("{scheme}://{host}{port}{prefix}")
 }
 
+/// Whether it is a URL, whatever its tokens stand for; the `<HOST>` of a template is none.
+fn is_address(node: &str) -> bool {
+    let values = tokens(node)
+        .into_iter()
+        .fold(node.to_string(), |node, token| node.replace(&format!("@@{token}@@"), "1"));
+    Url::parse(&values).is_ok_and(|url| url.has_host() && matches!(url.scheme(), "http" | "https"))
+}
+
 /// Without `user:password@`.
 fn without_user(node: &str) -> String {
     let Ok(masked) = crate::mask::mask(node) else { return String::new() };
@@ -128,7 +151,7 @@ fn without_user(node: &str) -> String {
 fn auth(options: &mut Options, secrets: &mut Secrets) -> Option<Yaml> {
     let mut secret = |options: &mut Options, option: &str, variable: &str| {
         let node = options.node(option)?;
-        options.text(option)?;
+        options.filled(option)?;
         let reference = secrets.reference(variable, option, &node, None);
         options.carried(option, "a secret, referenced but not written: the cluster's `auth`");
         Some(reference)
@@ -147,7 +170,12 @@ fn auth(options: &mut Options, secrets: &mut Secrets) -> Option<Yaml> {
         );
         return Some(Yaml::map([("bearer", bearer)]));
     }
-    let username = options.text("es_username")?;
+    let Some(username) = options.filled("es_username") else {
+        if options.filled("es_password").is_some() {
+            options.dropped("es_password", "has no effect without `es_username`");
+        }
+        return None;
+    };
     let Some(password) = secret(options, "es_password", "ELASTICSEARCH_PASSWORD") else {
         options.dropped("es_username", "has no effect without `es_password`");
         return None;
@@ -157,8 +185,8 @@ fn auth(options: &mut Options, secrets: &mut Secrets) -> Option<Yaml> {
 }
 
 fn certificate(options: &mut Options) -> Option<Yaml> {
-    let certificate = options.text("client_cert")?;
-    let key = options.text("client_key").unwrap_or_else(|| certificate.clone());
+    let certificate = options.filled("client_cert")?;
+    let key = options.filled("client_key").unwrap_or_else(|| certificate.clone());
     for option in ["client_cert", "client_key"] {
         options
             .changed(option, "the cluster's `client_certificate`; relative paths start at `environments/`");

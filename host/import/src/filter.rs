@@ -24,6 +24,10 @@ pub(crate) fn filter(options: &mut Options, more: &[Node]) -> Option<Yaml> {
             }
         }
     }
+    if options.is_null("filter") {
+        let remedy = "write the queries that are missing, or `filter: []` for every document";
+        options.fault("filter", "`filter` is empty, which ElastAlert refuses", remedy);
+    }
     let mut read = Reader { changes: Vec::new(), faults: Vec::new(), lucene: 0, dsl: 0 };
     let mut parts: Vec<Yaml> = clauses.iter().filter_map(|clause| read.clause(clause)).collect();
     let Reader { changes, faults, lucene, dsl } = read;

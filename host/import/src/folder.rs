@@ -55,9 +55,36 @@ pub fn read(folder: &Path) -> std::io::Result<Vec<SourceFile>> {
         return Err(std::io::Error::other(format!("more than {FILES_MAX} files")));
     }
     found.sort();
-    let mut seen: BTreeSet<String> = found.iter().cloned().collect();
+    let seen: BTreeSet<String> = found.iter().cloned().collect();
     let mut waiting: Vec<(String, bool)> = found.into_iter().map(|path| (path, false)).collect();
     waiting.reverse();
+    follow(folder, waiting, seen, &mut sources);
+    Ok(sources)
+}
+
+/// Reads ElastAlert's configuration from `file`, in `folder` or not, if it is not among `sources` yet. Returns its path
+/// there.
+///
+/// # Errors
+/// It cannot be read.
+pub fn read_config(folder: &Path, file: &Path, sources: &mut Vec<SourceFile>) -> std::io::Result<String> {
+    let (within, whole) = (fs::canonicalize(folder)?, fs::canonicalize(file)?);
+    let path = whole.strip_prefix(&within).unwrap_or(&whole).to_string_lossy().into_owned();
+    let seen: BTreeSet<String> = sources.iter().map(|source| source.path.clone()).collect();
+    if !seen.contains(&path) {
+        text(&whole).map_err(std::io::Error::other)?;
+        follow(folder, vec![(path.clone(), true)], seen, sources);
+    }
+    Ok(path)
+}
+
+/// Reads the files that are waiting, and those to which they refer.
+fn follow(
+    folder: &Path,
+    mut waiting: Vec<(String, bool)>,
+    mut seen: BTreeSet<String>,
+    sources: &mut Vec<SourceFile>,
+) {
     while let Some((path, is_import)) = waiting.pop() {
         let text = text(&folder.join(&path));
         if let Ok(text) = &text
@@ -75,7 +102,6 @@ pub fn read(folder: &Path) -> std::io::Result<Vec<SourceFile>> {
         sources.push(SourceFile { path, text });
     }
     sources.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(sources)
 }
 
 /// Other files that a document refers to; `true`: as YAML.

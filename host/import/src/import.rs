@@ -7,7 +7,7 @@ use crate::clusters::{self, cluster};
 use crate::files::{File, SourceFile};
 use crate::known::{PROCESS, explain};
 use crate::mask::tokens;
-use crate::names::{free, path, slug, without_tokens};
+use crate::names::{self, free, path, slug, without_tokens};
 use crate::options::{Finding, Options};
 use crate::report::{Became, Fate, Fault, OptionOutcome, Report, RuleOutcome, TokenNeeded};
 use crate::rule::{Made, rule};
@@ -25,6 +25,8 @@ pub struct Settings<'a> {
     pub destination: Option<&'a str>,
     /// Values of tokens, for the environment; other tokens are listed there without a value.
     pub tokens: &'a [(String, String)],
+    /// The path of ElastAlert's configuration among the files, where they do not say it themselves.
+    pub config: Option<&'a str>,
 }
 
 /// The files to write, and the report.
@@ -36,7 +38,7 @@ pub struct Import {
 
 impl Import {
     /// Leaves out the manifest at `path`, which would be rejected for `reasons`, one sentence each.
-    pub fn refuse(&mut self, path: &str, reasons: &[String]) {
+    pub(crate) fn refuse(&mut self, path: &str, reasons: &[String]) {
         self.files.retain(|file| file.path != path);
         let is_it = |rule: &&mut RuleOutcome| rule.became.as_ref().is_some_and(|became| became.file == path);
         let Some(rule) = self.report.rules.iter_mut().find(is_it) else { return };
@@ -56,7 +58,7 @@ const ENVIRONMENT: &str = "environments/default.yaml";
 /// as a whole: a rule that cannot be carried over is reported with its faults and left out.
 #[must_use]
 pub fn import(files: &[SourceFile], settings: &Settings<'_>) -> Import {
-    let sources = Sources::new(files);
+    let sources = Sources::new(files, settings.config);
     let mut work = Work::new(&sources, settings);
     let rules = sources.rules();
     work.find_main(
@@ -85,9 +87,11 @@ struct Work<'a> {
     files: Vec<File>,
     findings: Vec<Finding>,
     report: Report,
+    /// The clusters that rules use.
+    asked: BTreeSet<String>,
     names: BTreeSet<String>,
     paths: BTreeSet<String>,
-    /// Folders that ElastAlert's configuration names.
+    /// Where rules are.
     folders: Vec<String>,
     /// Where each token was first seen.
     tokens: BTreeMap<String, String>,
@@ -99,13 +103,6 @@ impl<'a> Work<'a> {
             .documents()
             .flat_map(|(_, document)| document.variables.iter().map(|(name, _)| name.clone()));
         let secrets = Secrets::new(variables.collect());
-        let folders = sources.config().and_then(|(_, config)| {
-            let entry = config.entries.iter().rev().find(|entry| entry.key == "rules_folder")?;
-            Some(match &entry.value.data {
-                crate::node::Data::List(items) => items.iter().filter_map(|item| item.text()).collect(),
-                _ => entry.value.text().into_iter().collect(),
-            })
-        });
         Self {
             sources,
             settings,
@@ -115,9 +112,10 @@ impl<'a> Work<'a> {
             files: Vec::new(),
             findings: Vec::new(),
             report: Report::default(),
+            asked: BTreeSet::from(["main".to_string()]),
             names: BTreeSet::new(),
             paths: BTreeSet::from([ENVIRONMENT.to_string()]),
-            folders: folders.unwrap_or_default(),
+            folders: sources.folders().to_vec(),
             tokens: BTreeMap::new(),
         }
     }
@@ -127,7 +125,10 @@ impl<'a> Work<'a> {
         let own = self.sources.config().and_then(|(file, config)| {
             let mut options = Options::new(file.into());
             config.entries.iter().for_each(|entry| options.lay(entry, true));
-            cluster(&mut options, &mut self.secrets)
+            let own = cluster(&mut options, &mut self.secrets);
+            // Even if every rule names another one.
+            self.findings.extend(own.is_some().then_some(options.findings).into_iter().flatten());
+            own
         });
         let mut asked =
             rules.iter().map(|path| cluster(&mut self.sources.layers(path).options, &mut self.secrets));
@@ -143,6 +144,10 @@ impl<'a> Work<'a> {
     fn rule(&mut self, file: &str) {
         let layers = self.sources.layers(file);
         let mut options = layers.options;
+        if let Some(fault) = self.sources.config_fault() {
+            let place = options.place("");
+            options.fault_at(place, fault.message.clone(), fault.remedy.clone());
+        }
         let name = options.text("name").unwrap_or_else(|| stem(file).to_string());
         let wanted = slug(&name).or_else(|| slug(stem(file))).unwrap_or_else(|| "rule".into());
         let slug = free(&wanted, &mut self.names);
@@ -163,6 +168,11 @@ impl<'a> Work<'a> {
         let made = rule(&mut options, &mut around);
         let kind = options.node("type").and_then(|node| node.text()).unwrap_or_default();
         options.rest(|key| explain(key, &kind, &made.alerts));
+        if !options.has("alert")
+            && let Some(fallback) = self.settings.destination
+        {
+            self.report.notes.push(format!("`{file}` has no `alert`, so it notifies `{fallback}`"));
+        }
         let became = options.faults.is_empty().then(|| {
             let path = free_path(&path(file, &self.folders), &mut self.paths);
             self.written(file, &path, &slug, cluster, made);
@@ -209,6 +219,7 @@ impl<'a> Work<'a> {
         }
         let mut entries = made.entries;
         if let Some(cluster) = cluster {
+            self.asked.insert(cluster.clone());
             let at = entries.iter().position(|(name, _)| name == "index").unwrap_or(entries.len());
             entries.insert(at, ("cluster".into(), Yaml::Text(cluster)));
         }
@@ -230,8 +241,17 @@ impl<'a> Work<'a> {
         }
         let mut taken: BTreeSet<String> = self.destinations.iter().map(|(name, _)| name.clone()).collect();
         taken.extend(self.settings.destination.map(str::to_string));
-        let wanted = alerter.replace('_', "-");
-        let wanted = if taken.contains(&wanted) { format!("{wanted}-{rule}") } else { wanted };
+        let product = alerter.replace('_', "-");
+        let with = |what: &str| match product.ends_with(&format!("-{what}")) {
+            true => product.clone(),
+            false => format!("{product}-{what}"),
+        };
+        let own = names::of_destination(&destination);
+        let wanted = [own.room.as_deref().map_or_else(|| product.clone(), with)]
+            .into_iter()
+            .chain(own.host.as_deref().map(with))
+            .find(|name| !taken.contains(name))
+            .unwrap_or_else(|| with(rule));
         let name = free(&wanted, &mut taken);
         self.destinations.push((name.clone(), destination));
         name
@@ -246,11 +266,7 @@ impl<'a> Work<'a> {
     }
 
     fn end(mut self) -> Import {
-        // Leave out clusters that no rule uses, except the main one.
-        let asked: Vec<String> = self.files.iter().map(|file| file.text.clone()).collect();
-        self.clusters.retain(|(name, _)| {
-            name == "main" || asked.iter().any(|text| text.contains(&format!("\ncluster: {name}\n")))
-        });
+        self.clusters.retain(|(name, _)| self.asked.contains(name));
         let mut entries = vec![("clusters".to_string(), Yaml::Map(self.clusters.clone()))];
         if !self.destinations.is_empty() {
             entries.push(("destinations".into(), Yaml::Map(self.destinations.clone())));
@@ -267,6 +283,7 @@ impl<'a> Work<'a> {
         if !self.files.is_empty() {
             self.files.insert(0, File { path: ENVIRONMENT.into(), text: document(comment, &entries) });
         }
+        self.report.passed = self.sources.passed().to_vec();
         self.report.options = outcomes(self.findings, self.sources);
         if !self
             .sources
@@ -285,10 +302,15 @@ impl<'a> Work<'a> {
         for (token, file) in &self.tokens {
             let given =
                 self.settings.tokens.iter().rev().find(|(name, _)| name == token).map(|(_, value)| value);
-            let origin = match self.secrets.variables.contains(token) {
+            let mut origin = match self.secrets.variables.contains(token) {
                 true => format!("ElastAlert substitutes the variable {token}, in {file}"),
                 false => format!("used in {file}"),
             };
+            if given.is_none() && self.secrets.variables.contains(token) {
+                origin.push_str(&format!(
+                    "; if it is not set there, `--token '{token}=${token}'` keeps the text"
+                ));
+            }
             self.report.tokens.push(TokenNeeded { token: token.clone(), defined: given.is_some(), origin });
             entries.push((token.clone(), given.map_or(Yaml::Null, |value| plain(value))));
         }
@@ -299,7 +321,7 @@ impl<'a> Work<'a> {
 const NOTES: &[&str] = &[
     "a match opens an episode, which notifies when it opens and when it ends; ElastAlert alerts again after `realert`, one minute by default",
     "rules are evaluated on a fixed grid of times, not when a run happens to start, and a restart loses nothing; docs/elastalert.md lists the differences by type",
-    "texts are Markdown: `*`, `_`, backquotes and known HTML tags are markup; values are escaped",
+    "texts are Markdown that looks as ElastAlert's text did to its receivers; values are data; a rule without `alert_text` has the standard text, with the document's first twelve fields",
     "a destination inside your own network needs `grants: { private_addresses: true }`",
 ];
 

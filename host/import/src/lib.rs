@@ -8,9 +8,11 @@ mod folder; // files in, files out
 mod mask; // tokens and variables, out of the parser's sight
 mod scalar; // plain scalars as Python reads them
 mod node; // a document's nodes, with their places
+mod indent; // indentation that Python accepts
 mod tree; // text → nodes
 mod report; // what became of every option
 mod known; // every option, and what it belongs to
+mod config; // which file is the configuration, and what it says of folders
 mod sources; // files → the configuration, rules, and what they import
 mod options; // the options of one rule, and what becomes of each
 mod names; // names and paths as manifests have them
@@ -28,9 +30,12 @@ mod surroundings; // what an import knows besides a rule's own options
 mod rule; // one rule → one manifest
 mod yaml; // the output
 mod import; // all of it, in order
+mod check; // what `watchbell check` would say
 
 pub use files::{File, SourceFile};
-pub use folder::{WriteFault, read, write};
+pub use folder::{WriteFault, read, read_config, write};
 pub use import::{Import, Settings, import};
 pub use names::slug;
-pub use report::{Became, Fate, Fault, OptionOutcome, Report, RuleOutcome, SecretNeeded, TokenNeeded};
+pub use report::{
+    Became, Fate, Fault, OptionOutcome, PassedOver, Report, RuleOutcome, SecretNeeded, TokenNeeded,
+};

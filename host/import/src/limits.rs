@@ -16,3 +16,5 @@ pub(crate) const NODES_MAX: usize = 100_000;
 pub(crate) const IMPORTS_MAX: usize = 100;
 /// Bytes of the texts and keys that anchors and aliases of one file repeat.
 pub(crate) const ALIAS_BYTES_MAX: usize = 16 << 20;
+/// How often one file is parsed again, each time with spaces that mean nothing in one more place.
+pub(crate) const INDENTS_MAX: usize = 100;

@@ -104,8 +104,10 @@ fn bare_at(text: &str) -> Option<&str> {
     (named && !inner[end..].starts_with('$')).then_some(name)
 }
 
+/// Not `$_`, which is PowerShell's and nobody sets on purpose.
 fn is_variable(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.bytes().any(|byte| byte.is_ascii_alphanumeric())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
@@ -132,7 +134,7 @@ mod tests {
         let names = |text| variables(text).1;
         assert_eq!(variables("http://${HOST}:$PORT/x").0, "http://@@HOST@@:@@PORT@@/x");
         assert_eq!(names("$A_1 ${b}"), ["A_1", "b"]);
-        for plain in ["$x", "$owner$", "$OWNER$", "${a-b}", "${", "$", "5 $ x", "$5"] {
+        for plain in ["$x", "$owner$", "$OWNER$", "${a-b}", "${", "$", "5 $ x", "$5", "$_.Name", "${_}"] {
             assert_eq!(variables(plain), (plain.to_string(), vec![]), "{plain}");
         }
         assert_eq!(lone_token("@@A@@"), Some("A"));

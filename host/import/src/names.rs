@@ -2,6 +2,7 @@
 use std::collections::BTreeSet;
 
 use crate::mask::tokens;
+use crate::yaml::Yaml;
 
 /// The characters that a name may keep.
 const NAME_MAX: usize = 100;
@@ -68,6 +69,35 @@ fn strip<'a>(source: &'a str, folders: &[String]) -> &'a str {
         }
     }
     source
+}
+
+/// What tells a destination from others of its product.
+pub(crate) struct Own {
+    /// A channel, a room or a recipient.
+    pub(crate) room: Option<String>,
+    /// The host of its address.
+    pub(crate) host: Option<String>,
+}
+
+pub(crate) fn of_destination(destination: &Yaml) -> Own {
+    let of = |map: &Yaml, key: &str| match map {
+        Yaml::Map(entries) => entries.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone()),
+        _ => None,
+    };
+    let text = |value: Yaml| match value {
+        Yaml::Text(text) => slug(&text),
+        _ => None,
+    };
+    let params = of(destination, "params").unwrap_or(Yaml::Null);
+    let room = ["channel", "room", "stream"].iter().find_map(|key| of(&params, key).and_then(text));
+    let host = match of(destination, "url") {
+        Some(Yaml::Text(url)) => {
+            let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+            slug(rest.split(['/', ':', '?']).next().unwrap_or(rest))
+        }
+        _ => None,
+    };
+    Own { room, host }
 }
 
 /// A name without the marks of its tokens, for what must be the same in every environment.

@@ -75,6 +75,16 @@ impl Options {
         self.by_name.get(key).map(|opt| opt.value.clone()).filter(|node| node.data != Data::Null)
     }
 
+    /// Whether the option is there without a value.
+    pub(crate) fn is_null(&self, key: &str) -> bool {
+        self.by_name.get(key).is_some_and(|opt| opt.value.data == Data::Null)
+    }
+
+    /// Whether other rules may have the same option from the same place.
+    pub(crate) fn is_shared(&self, key: &str) -> bool {
+        self.by_name.get(key).is_some_and(|opt| opt.shared)
+    }
+
     pub(crate) fn keys(&self) -> Vec<String> {
         self.by_name.keys().cloned().collect()
     }
@@ -162,6 +172,16 @@ impl Options {
             self.fault(key, format!("`{key}` must be a string, found {}", node.kind()), "write a string");
         }
         text
+    }
+
+    /// A text with something in it: ElastAlert takes an empty one for none.
+    pub(crate) fn filled(&mut self, key: &str) -> Option<String> {
+        let text = self.text(key)?;
+        if text.is_empty() {
+            self.carried(key, "empty, so it has no effect, as in ElastAlert");
+            return None;
+        }
+        Some(text)
     }
 
     pub(crate) fn flag(&mut self, key: &str) -> Option<bool> {

@@ -10,13 +10,15 @@ use watchbell_outside::line;
 pub struct Report {
     /// By file.
     pub rules: Vec<RuleOutcome>,
-    /// By file, line and column: at least one for every option of every file.
+    /// Files that are not part of the import, by path.
+    pub passed: Vec<PassedOver>,
+    /// By file, line and column: at least one for every option of every other file.
     pub options: Vec<OptionOutcome>,
     /// Variables to set where the host runs, by name: credentials are never written out.
     pub secrets: Vec<SecretNeeded>,
     /// Tokens of the environment, by name.
     pub tokens: Vec<TokenNeeded>,
-    /// Notes that apply to every rule.
+    /// Notes on rules without an option to stand at, and on every rule.
     pub notes: Vec<String>,
 }
 
@@ -31,6 +33,13 @@ pub struct RuleOutcome {
     pub became: Option<Became>,
     /// Why it was not.
     pub faults: Vec<Fault>,
+}
+
+/// A file that is neither a rule, nor the configuration, nor imported by a rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PassedOver {
+    pub file: String,
+    pub why: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -94,6 +103,25 @@ impl Report {
         self.rules.iter().all(|rule| rule.became.is_some())
     }
 
+    /// What to do after the files were written below `out`, with a command that works as it is.
+    #[must_use]
+    pub fn next_step(&self, out: &str) -> String {
+        if self.rules.iter().all(|rule| rule.became.is_none()) {
+            return "there is no rule to check".into();
+        }
+        let is_plain = out.chars().all(|c| c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-'));
+        let quoted = if is_plain { out.to_string() } else { format!("'{}'", out.replace('\'', "'\\''")) };
+        // Variables are set where the host runs.
+        let secrets = if self.secrets.is_empty() { "" } else { " --no-secrets" };
+        let command = format!("watchbell check{secrets} --rules {quoted}");
+        match self.tokens.iter().any(|token| !token.defined) {
+            true => {
+                format!("next: give the tokens values in {out}/environments/default.yaml, then: {command}")
+            }
+            false => format!("next: {command}"),
+        }
+    }
+
     /// How many option outcomes have this fate.
     #[must_use]
     pub fn count(&self, fate: Fate) -> usize {
@@ -127,6 +155,12 @@ impl fmt::Display for Report {
         for file in files {
             self.file(file, f)?;
         }
+        if !self.passed.is_empty() {
+            writeln!(f, "\npassed over:")?;
+            for passed in &self.passed {
+                writeln!(f, "  {}: {}", line(&passed.file), line(&passed.why))?;
+            }
+        }
         if !self.secrets.is_empty() {
             writeln!(f, "\nvariables to set where the host runs:")?;
             for secret in &self.secrets {
@@ -141,7 +175,7 @@ impl fmt::Display for Report {
             }
         }
         if !self.notes.is_empty() {
-            writeln!(f, "\nfor every rule:")?;
+            writeln!(f, "\nnotes:")?;
             for note in &self.notes {
                 writeln!(f, "  - {}", line(note))?;
             }
@@ -180,5 +214,32 @@ fn shown(place: &Place) -> String {
     match place.line {
         0 => place.file.to_string(),
         line => format!("{}:{line}:{}", place.file, place.column),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_step_is_a_command_that_works() {
+        let became = Some(Became { rule: "a".into(), file: "a.yaml".into() });
+        let rule = RuleOutcome { file: "a.yaml".into(), name: "a".into(), became, faults: Vec::new() };
+        let mut report = Report::default();
+        assert_eq!(report.next_step("rules"), "there is no rule to check");
+        report.rules.push(rule);
+        assert_eq!(report.next_step("rules"), "next: watchbell check --rules rules");
+        report.secrets.push(SecretNeeded { variable: "A".into(), value: "the value of `a`".into() });
+        assert_eq!(report.next_step("my rules"), "next: watchbell check --no-secrets --rules 'my rules'");
+        report.tokens.push(TokenNeeded {
+            token: "T".into(),
+            defined: false,
+            origin: "used in a.yaml".into(),
+        });
+        assert_eq!(
+            report.next_step("rules"),
+            "next: give the tokens values in rules/environments/default.yaml, then: \
+             watchbell check --no-secrets --rules rules"
+        );
     }
 }

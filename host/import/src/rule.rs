@@ -1,4 +1,6 @@
 //! Turns one rule's options into a manifest.
+use std::collections::BTreeSet;
+
 use crate::hours;
 use crate::mask::{lone_token, tokens};
 use crate::node::{Data, Node};
@@ -6,7 +8,8 @@ use crate::options::Options;
 use crate::receivers::{alerts, destinations};
 use crate::rule_types::rule_type;
 use crate::surroundings::Surroundings;
-use crate::texts::{Terms, alert};
+use crate::texts::python::of_value;
+use crate::texts::{Markup, Terms, alert};
 use crate::yaml::Yaml;
 
 /// The result.
@@ -18,9 +21,12 @@ pub(crate) struct Made {
 }
 
 pub(crate) fn rule(options: &mut Options, around: &mut Surroundings<'_>) -> Made {
-    let alerts = alerts(options);
+    // Without an alerter ElastAlert refuses a rule; the operator may name a destination for it.
+    let has_alerter = options.node("alert").is_some() || around.fallback.is_none();
+    let alerts = if has_alerter { alerts(options) } else { Vec::new() };
     let names: Vec<String> = alerts.iter().map(|(name, _)| name.clone()).collect();
     let mut key = options.texts("query_key").unwrap_or_default();
+    key.retain(|field| !field.is_empty());
     if key.len() > 16 {
         options.fault("query_key", "more than 16 fields", "name fewer");
     }
@@ -31,14 +37,18 @@ pub(crate) fn rule(options: &mut Options, around: &mut Surroundings<'_>) -> Made
     options.carried("query_key", "`key`: one episode per value");
     let module = rule_type.as_ref().map(|it| it.module.clone()).unwrap_or_default();
     let mut terms = terms(options, &module, &key);
-    let slack = names.iter().any(|name| matches!(name.as_str(), "slack" | "mattermost" | "rocketchat"));
+    let html = options.text("email_format").as_deref() == Some("html");
     let file = options.text("jinja_template_path").and_then(|path| (around.files)(&path));
-    let texts = alert(options, &mut terms, &around.name, file.as_deref(), slack);
+    let texts = alert(options, &mut terms, &around.name, file.as_deref(), Markup::of(&names, html));
     if file.is_none() {
         options.settle("jinja_template_path", "file not found: `alert_text` is used as the template");
     }
     let faults = options.faults.len();
     let destinations = destinations(options, &mut terms, around, &alerts);
+    if !terms.differing.is_empty() {
+        let differing: Vec<String> = std::mem::take(&mut terms.differing).into_iter().collect();
+        options.changed("alert", format!("in its request, {}", differing.join("; ")));
+    }
     let to_nobody = destinations.is_empty() && around.fallback.is_none();
     // An alerter's own faults are already reported.
     if to_nobody && options.faults.len() == faults && options.node("alert").is_some() {
@@ -70,7 +80,6 @@ pub(crate) fn rule(options: &mut Options, around: &mut Surroundings<'_>) -> Made
     put("key", (!key.is_empty()).then(|| Yaml::texts(key)));
     let mut params = rule_type.map(|it| it.params).unwrap_or_default();
     if !terms.fields.is_empty() {
-        terms.fields.truncate(50);
         params.push(("fields".into(), Yaml::texts(terms.fields)));
     }
     put("params", (!params.is_empty()).then_some(Yaml::Map(params)));
@@ -93,19 +102,29 @@ fn index(options: &mut Options) -> Option<Yaml> {
     let strftime = options.flag("use_strftime_index") == Some(true);
     options.carried("use_strftime_index", "written into `index`");
     options.dropped("search_extra_index", "every matching index is searched, within the window's time range");
+    if index.contains('%') && !strftime {
+        options.fault(
+            "index",
+            "an index name cannot contain `%`: did you mean to set `use_strftime_index: true`?",
+            "add it to the rule; without it ElastAlert asks for an index of this very name and finds nothing",
+        );
+        return None;
+    }
     let made = if strftime { without_dates(&index) } else { index.clone() };
-    let lower = tokens(&made).is_empty() && made.chars().any(char::is_uppercase);
-    if lower
+    if made.is_empty()
         || made.contains(['/', '\\', '?', '"', '|', ' ', '#']) && !made.contains('<') && !made.contains(", ")
     {
         options.fault(
             "index",
-            "an index name is lower case and cannot contain `/ \\ ? \" | #` or spaces",
+            "an index name is not empty and cannot contain `/ \\ ? \" | #` or spaces",
             "correct it: no such index can exist",
         );
         return None;
     }
     match made == index {
+        true if tokens(&made).is_empty() && made.chars().any(char::is_uppercase) => {
+            options.carried("index", "`index`; with capitals it can only be the name of an alias")
+        }
         true => options.carried("index", "`index`"),
         false => options.changed(
             "index",
@@ -221,6 +240,8 @@ fn terms(options: &mut Options, kind: &str, key: &[String]) -> Terms {
         (Some(key), Some(how)) => Some(format!("metric_{key}_{how}")),
         _ => None,
     };
+    let format =
+        ["metric_format_string", "percentage_format_string"].iter().find_map(|key| options.text(key));
     let watched = match kind {
         "blacklist" | "whitelist" => options.texts("compare_key"),
         "new_term" => options.node("fields").and_then(|node| match node.data {
@@ -231,24 +252,21 @@ fn terms(options: &mut Options, kind: &str, key: &[String]) -> Terms {
     };
     let watched = watched.filter(|fields| fields.len() == 1).and_then(|mut fields| fields.pop());
     let time_field = options.text("timestamp_field").unwrap_or_else(|| "@timestamp".into());
-    let mut fields = Vec::new();
-    if kind == "any" {
-        fields =
-            include.iter().filter(|field| !field.contains('*') && **field != time_field).cloned().collect();
-        options.carried("include", "`params.fields`: the fields that the message shows");
-    } else {
-        options.dropped("include", "only the fields that the rule needs are read");
-    }
+    let is_on = |options: &mut Options, option: &str| options.flag(option) == Some(true);
+    let counted = is_on(options, "use_count_query") || is_on(options, "use_terms_query");
     Terms {
         kind: kind.to_string(),
         key: key.to_vec(),
         time_field,
-        fields,
+        fields: Vec::new(),
         include,
         missing: options.text("alert_missing_value").unwrap_or_else(|| "<MISSING VALUE>".into()),
         metric,
+        formatted: format.and_then(|format| of_value(&format, "value")),
         watched,
-        untold: std::collections::BTreeSet::new(),
+        counted: counted && kind != "new_term",
+        untold: BTreeSet::new(),
+        differing: BTreeSet::new(),
     }
 }
 

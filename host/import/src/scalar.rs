@@ -19,12 +19,15 @@ pub(crate) fn plain(text: String) -> Data {
 }
 
 fn integer(text: &str) -> Option<Number> {
-    let (sign, digits) = match text.strip_prefix('-') {
+    let (sign, digits): (i64, &str) = match text.strip_prefix('-') {
         Some(digits) => (-1, digits),
         None => (1, text.strip_prefix('+').unwrap_or(text)),
     };
     if !digits.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
+    }
+    if digits.contains(':') {
+        return sixties(digits).and_then(|value| sign.checked_mul(value)).map(Number::from);
     }
     let (radix, digits) = match digits.as_bytes() {
         [b'0', b'x', ..] => (16, &digits[2..]),
@@ -37,6 +40,19 @@ fn integer(text: &str) -> Option<Number> {
         return None;
     }
     i64::from_str_radix(&digits, radix).ok().map(|value| Number::from(sign * value))
+}
+
+/// `1:30` is 90 to YAML 1.1.
+fn sixties(digits: &str) -> Option<i64> {
+    let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_');
+    let (first, rest) = digits.split_once(':')?;
+    if !first.starts_with(|c: char| ('1'..='9').contains(&c)) || !is_digits(first) {
+        return None;
+    }
+    rest.split(':').try_fold(first.replace('_', "").parse::<i64>().ok()?, |value, part| {
+        let digit = part.parse::<i64>().ok().filter(|digit| *digit < 60 && part.len() <= 2)?;
+        value.checked_mul(60)?.checked_add(digit)
+    })
 }
 
 fn float(text: &str) -> Option<Number> {

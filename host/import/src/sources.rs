@@ -4,18 +4,20 @@ use std::sync::Arc;
 
 use watchbell_manifest::Place;
 
+use crate::config::Config;
 use crate::files::SourceFile;
 use crate::limits::IMPORTS_MAX;
 use crate::node::{Data, Node};
 use crate::options::Options;
-use crate::report::{Fate, Fault};
+use crate::report::{Fate, Fault, PassedOver};
 use crate::tree::{Document, Problem, parse};
 
 pub(crate) struct Sources {
-    /// By path; an error for files that cannot be read or are not YAML.
+    /// By path; an error for files that cannot be read or are not YAML. Files that are passed over are left out.
     documents: BTreeMap<String, Result<Document, Fault>>,
     texts: BTreeMap<String, String>,
-    config: Option<String>,
+    config: Config,
+    passed: Vec<PassedOver>,
 }
 
 /// A rule's options, with the filters of all that it imports.
@@ -25,8 +27,14 @@ pub(crate) struct Layers {
 }
 
 impl Sources {
-    pub(crate) fn new(files: &[SourceFile]) -> Self {
-        let mut sources = Self { documents: BTreeMap::new(), texts: BTreeMap::new(), config: None };
+    /// `config`: the path of the configuration, if it is known.
+    pub(crate) fn new(files: &[SourceFile], config: Option<&str>) -> Self {
+        let mut sources = Self {
+            documents: BTreeMap::new(),
+            texts: BTreeMap::new(),
+            config: Config::default(),
+            passed: Vec::new(),
+        };
         for source in files {
             let file: Arc<str> = source.path.as_str().into();
             match &source.text {
@@ -51,13 +59,29 @@ impl Sources {
                 sources.documents.insert(path.clone(), parse(&file, text).map_err(fault));
             }
         }
-        sources.config = sources.find_config();
+        sources.config = Config::find(&sources.documents, config);
+        sources.pass_over();
         sources
     }
 
     pub(crate) fn config(&self) -> Option<(&str, &Document)> {
-        let path = self.config.as_deref()?;
+        let path = self.config.path.as_deref()?;
         Some((path, self.documents.get(path)?.as_ref().ok()?))
+    }
+
+    /// Why it is not known what applies to every rule.
+    pub(crate) fn config_fault(&self) -> Option<&Fault> {
+        self.config.fault.as_ref()
+    }
+
+    /// The folders of rules, as the files' paths have them. Empty: every file may be a rule.
+    pub(crate) fn folders(&self) -> &[String] {
+        &self.config.folders
+    }
+
+    /// Files that are neither rules nor a part of one.
+    pub(crate) fn passed(&self) -> &[PassedOver] {
+        &self.passed
     }
 
     pub(crate) fn documents(&self) -> impl Iterator<Item = (&str, &Document)> {
@@ -69,10 +93,12 @@ impl Sources {
         let imported = self.imported();
         let mut found = Vec::new();
         for (path, document) in &self.documents {
-            if Some(path) == self.config.as_ref() {
+            if Some(path) == self.config.path.as_ref() {
                 continue;
             }
             match document {
+                // What a rule imports is told at the rule.
+                Err(_) if imported.contains(path) && !is_yaml(path) => {}
                 Err(fault) => found.push((path.clone(), Err(fault.clone()))),
                 Ok(_) if imported.contains(path) && !self.is_whole(path) => {}
                 Ok(_) => found.push((path.clone(), Ok(()))),
@@ -152,17 +178,61 @@ impl Sources {
         ["type", "index", "alert"].iter().all(|option| options.has(option))
     }
 
-    fn find_config(&self) -> Option<String> {
-        let is_config = |document: &Document| {
-            let has = |key: &str| document.entries.iter().any(|entry| entry.key == key);
-            !has("type")
-                && !has("import")
-                && (has("rules_folder") || has("writeback_index") || has("run_every") && has("buffer_time"))
-        };
-        let found =
-            self.documents().filter(|(_, document)| is_config(document)).map(|(path, _)| path.to_string());
-        // The one nearest to the top; another one is reported as an incomplete rule.
-        found.min_by_key(|path| (path.matches('/').count(), path.clone()))
+    /// Leaves out what is neither the configuration, nor a rule, nor imported by one.
+    fn pass_over(&mut self) {
+        let is_config = |path: &String| Some(path) == self.config.path.as_ref();
+        let rules: Vec<&String> = self
+            .documents
+            .iter()
+            .filter(|(path, document)| !is_config(path) && self.is_rule(path, document))
+            .map(|(path, _)| path)
+            .collect();
+        let mut kept: BTreeSet<String> = rules.into_iter().cloned().collect();
+        let mut waiting: Vec<String> = kept.iter().cloned().collect();
+        while let Some(path) = waiting.pop() {
+            let Some(Ok(document)) = self.documents.get(&path) else { continue };
+            for (name, _) in imports(document) {
+                let target = resolve(&path, &name);
+                if self.documents.contains_key(&target) && kept.insert(target.clone()) {
+                    waiting.push(target);
+                }
+            }
+        }
+        kept.extend(self.config.path.clone());
+        let passed: Vec<String> =
+            self.documents.keys().filter(|path| !kept.contains(*path)).cloned().collect();
+        for file in passed {
+            self.documents.remove(&file);
+            let why = if self.config.others.contains(&file) {
+                "a configuration; `--config` reads it as that of the rules".to_string()
+            } else if self.config.folders.is_empty() {
+                "not a rule: it has none of `type`, `index`, `alert` and `filter`".into()
+            } else {
+                "not in ElastAlert's `rules_folder`".into()
+            };
+            self.passed.push(PassedOver { file, why });
+        }
+    }
+
+    fn is_rule(&self, path: &str, document: &Result<Document, Fault>) -> bool {
+        if self.config.others.iter().any(|other| other == path) {
+            return false;
+        }
+        if !self.config.folders.is_empty() {
+            return is_yaml(path) && self.config.holds(path);
+        }
+        const OPTIONS: [&str; 5] = ["type", "index", "alert", "filter", "import"];
+        match document {
+            Ok(document) => document.entries.iter().any(|entry| OPTIONS.contains(&entry.key.as_str())),
+            // What cannot be parsed is a rule if it has the options of one.
+            Err(_) => self.texts.get(path).is_none_or(|text| {
+                let mut lines = text.lines();
+                lines.any(|line| {
+                    let key = line.split_once(':').map(|(key, _)| key.trim_end());
+                    key.is_some_and(|key| OPTIONS.contains(&key))
+                })
+            }),
+        }
     }
 }
 
@@ -198,7 +268,7 @@ pub(crate) fn resolve(from: &str, name: &str) -> String {
 }
 
 /// Without `.` and, where there is something before them, `..`.
-fn normal(path: &str) -> String {
+pub(crate) fn normal(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
         match part {

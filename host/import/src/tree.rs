@@ -5,6 +5,7 @@ use std::sync::Arc;
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 use watchbell_manifest::Place;
 
+use crate::indent::{Indented, Stop};
 use crate::limits::{ALIAS_BYTES_MAX, DEPTH_MAX, NODES_MAX};
 use crate::mask::{lone_token, mask, unmask, variables};
 use crate::node::{Data, Entry, Node};
@@ -34,29 +35,21 @@ pub(crate) fn parse(file: &Arc<str>, text: &str) -> Result<Document, Problem> {
         message: "a private-use character is not allowed here".into(),
         hint: "remove it".into(),
     })?;
-    let mut builder = Builder {
-        open: Vec::new(),
-        root: None,
-        anchors: HashMap::new(),
-        nodes: 0,
-        bytes: 0,
-        variables: Vec::new(),
-        documents: 0,
-    };
-    for event in Parser::new_from_str(&masked) {
-        match event {
-            Ok((event, span)) => builder.event(event, at(file, span.start.line(), span.start.col()))?,
-            Err(error) => {
-                let place = at(file, error.marker().line(), error.marker().col());
-                let hint = "correct the file; Python's YAML parser rejects it too".into();
+    let mut text = Indented::new(masked);
+    let builder = loop {
+        match build(file, &text)? {
+            Ok(builder) => break builder,
+            Err(refused) if text.add(&refused.stop()) => {}
+            Err(Refused { place, message, .. }) => {
+                let message = format!("is not YAML: {}", unmask(&message));
                 return Err(Problem {
                     place,
-                    message: format!("is not YAML: {}", unmask(error.info())),
-                    hint,
+                    message,
+                    hint: "correct the file, or write it in another way".into(),
                 });
             }
         }
-    }
+    };
     let entries = match builder.root.map(|root| (root.place, root.data)) {
         None | Some((_, Data::Null)) => Vec::new(),
         Some((_, Data::Map(entries))) => entries,
@@ -66,6 +59,54 @@ pub(crate) fn parse(file: &Arc<str>, text: &str) -> Result<Document, Problem> {
         }
     };
     Ok(Document { entries, variables: builder.variables })
+}
+
+/// What the parser refuses.
+struct Refused {
+    place: Place,
+    message: String,
+    index: usize,
+    begins: Vec<usize>,
+    known: usize,
+}
+
+impl Refused {
+    fn stop(&self) -> Stop<'_> {
+        Stop { message: &self.message, index: self.index, begins: &self.begins, known: self.known }
+    }
+}
+
+/// Reads a text once. The outer error is one of the document, the inner one of the text.
+fn build(file: &Arc<str>, text: &Indented) -> Result<Result<Builder, Refused>, Problem> {
+    let mut builder = Builder::default();
+    let mut known = 0;
+    for event in Parser::new_from_str(&text.text) {
+        match event {
+            Ok((event, span)) => {
+                let (line, column) = (span.start.line(), span.start.col());
+                match event {
+                    Event::SequenceStart(..) | Event::MappingStart(..) => {
+                        builder.begins.push(span.start.index())
+                    }
+                    Event::SequenceEnd | Event::MappingEnd => drop(builder.begins.pop()),
+                    _ => {}
+                }
+                builder.event(event, at(file, line, text.column(line, column)))?;
+                known = span.end.index();
+            }
+            Err(error) => {
+                let (line, column) = (error.marker().line(), error.marker().col());
+                return Ok(Err(Refused {
+                    place: at(file, line, text.column(line, column)),
+                    message: error.info().to_string(),
+                    index: error.marker().index(),
+                    begins: builder.begins,
+                    known,
+                }));
+            }
+        }
+    }
+    Ok(Ok(builder))
 }
 
 fn at(file: &Arc<str>, line: usize, column: usize) -> Place {
@@ -84,8 +125,11 @@ enum Open {
     Map { place: Place, anchor: usize, entries: Vec<Entry>, key: Option<(String, Place)> },
 }
 
+#[derive(Default)]
 struct Builder {
     open: Vec<Open>,
+    /// Where each open list and map begins, with or without a bracket.
+    begins: Vec<usize>,
     root: Option<Node>,
     anchors: HashMap<usize, Node>,
     nodes: usize,
@@ -128,7 +172,12 @@ impl Builder {
                     self.add(Node { place: place.clone(), data: Data::List(items) }, anchor, place)
                 }
                 Some(Open::Map { place, anchor, entries, .. }) => {
-                    let node = Node { place: place.clone(), data: Data::Map(merged(entries)) };
+                    let mut entries = merged(entries);
+                    // Options are told one by one; within them Python keeps the last value of a key.
+                    if !self.open.is_empty() {
+                        last_of_each(&mut entries);
+                    }
+                    let node = Node { place: place.clone(), data: Data::Map(entries) };
                     self.add(node, anchor, place)
                 }
                 None => Ok(()),
@@ -252,6 +301,21 @@ fn merged(entries: Vec<Entry>) -> Vec<Entry> {
     all
 }
 
+fn last_of_each(entries: &mut Vec<Entry>) {
+    let mut at = HashMap::new();
+    let mut kept: Vec<Entry> = Vec::with_capacity(entries.len());
+    for entry in entries.drain(..) {
+        match at.get(&entry.key) {
+            Some(index) => kept[*index] = entry,
+            None => {
+                at.insert(entry.key.clone(), kept.len());
+                kept.push(entry);
+            }
+        }
+    }
+    *entries = kept;
+}
+
 fn problem(place: Place, message: &str, hint: &str) -> Problem {
     Problem { place, message: message.into(), hint: hint.into() }
 }
@@ -276,6 +340,9 @@ mod tests {
             ("010", Data::Number { value: 8.into(), written: "8".into() }),
             ("1_000", Data::Number { value: 1000.into(), written: "1000".into() }),
             ("-0.5", Data::Number { value: Number::from_f64(-0.5).unwrap(), written: "-0.5".into() }),
+            ("1:30", Data::Number { value: 90.into(), written: "90".into() }),
+            ("1:60", Data::Text("1:60".into())),
+            ("0:30", Data::Text("0:30".into())),
             ("1e5", Data::Text("1e5".into())),
             ("09", Data::Text("09".into())),
             ("1.2.3", Data::Text("1.2.3".into())),
@@ -288,6 +355,16 @@ mod tests {
         ] {
             assert_eq!(read(&format!("k: {text}")).entries[0].value.data, expected, "{text}");
         }
+    }
+
+    #[test]
+    fn of_a_key_that_stands_twice_the_last_value_counts() {
+        let document = read("a: { x: 1, y: 2, x: 3 }\na: 1\n");
+        assert_eq!(document.entries.len(), 2);
+        let keys: Vec<&str> =
+            document.entries[0].value.entries().iter().map(|entry| entry.key.as_str()).collect();
+        assert_eq!(keys, ["x", "y"]);
+        assert_eq!(document.entries[0].value.get("x").unwrap().text().as_deref(), Some("3"));
     }
 
     #[test]
@@ -318,6 +395,35 @@ mod tests {
         let nested = format!("a: {}{}{}", "&a [".repeat(60), "x, ".repeat(90_000), "]".repeat(60));
         let problem = parse(&"x.yaml".into(), &nested).unwrap_err();
         assert!(problem.message.contains("more than"), "{problem:?}");
+    }
+
+    #[test]
+    fn indentation_means_nothing_in_quotes_and_brackets() {
+        let document = read(
+            "a:\n  b: \"\nJob : {0}\\n\nReason\"\n  c: 'x\n\n y'\nd: [\n\"#1\", # \"\n\"--\", {e:\n f}\n]\n\
+             g: [it's,\nh]#i\nj: \"k\"#l\nm: 1\n",
+        );
+        let text = |node: &Node| node.text().unwrap();
+        let of = |key: &str| &document.entries.iter().find(|entry| entry.key == key).unwrap().value;
+        assert_eq!(text(of("a").get("b").unwrap()), " Job : {0}\n Reason");
+        assert_eq!(text(of("a").get("c").unwrap()), "x\ny");
+        let Data::List(items) = &of("d").data else { panic!("a list") };
+        assert_eq!((text(&items[0]), text(&items[1])), ("#1".into(), "--".into()));
+        assert_eq!((items[1].place.line, items[1].place.column), (10, 1));
+        assert_eq!(text(items[2].get("e").unwrap()), "f");
+        let Data::List(items) = &of("g").data else { panic!("a list") };
+        assert_eq!((text(&items[0]), text(&items[1])), ("it's".into(), "h".into()));
+        assert_eq!((text(of("j")), text(of("m"))), ("k".into(), "1".into()));
+        assert_eq!(document.entries.last().unwrap().place.line, 16);
+    }
+
+    #[test]
+    fn what_is_not_yaml_is_refused_where_it_stands() {
+        for (text, line) in [("a: [\nb\nc: d\n", 3), ("a: \"\nb\n", 1), ("a: 1\n b: 2\n", 2)] {
+            let problem = parse(&"x.yaml".into(), text).unwrap_err();
+            assert!(problem.message.starts_with("is not YAML"), "{problem:?}");
+            assert!(problem.place.line >= line && !problem.hint.contains("Python"), "{problem:?}");
+        }
     }
 
     #[test]

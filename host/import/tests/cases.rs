@@ -1,6 +1,6 @@
 //! Every folder below `tests/cases/import` is a folder of ElastAlert's, and what comes of it.
 //!
-//! - `in/` is read, `out/` is what is written, `report.txt` what is told. `settings.json` may hold `destination`, `tokens`
+//! - `in/` is read, `out/` is what is written, `report.txt` what is told. `settings.json` may hold `destination`, `config`, `tokens`
 //!   (their values in the environment) and `check` (values that only the check below is given).
 //! - What comes out must load: with the manifests' own loader, modules that have the parameters of the rules, and the
 //!   HTTP alerter's own word on destinations.
@@ -112,6 +112,7 @@ fn loads(made: &Import, case: &Case, wrong: &mut String) {
 
 struct Case {
     destination: Option<String>,
+    config: Option<String>,
     tokens: Vec<(String, String)>,
     check: Vec<(String, String)>,
 }
@@ -126,13 +127,18 @@ impl Case {
         };
         Self {
             destination: value["destination"].as_str().map(String::from),
+            config: value["config"].as_str().map(String::from),
             tokens: pairs("tokens"),
             check: pairs("check"),
         }
     }
 
     fn settings(&self) -> Settings<'_> {
-        Settings { destination: self.destination.as_deref(), tokens: &self.tokens }
+        Settings {
+            destination: self.destination.as_deref(),
+            tokens: &self.tokens,
+            config: self.config.as_deref(),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Files in, files out.
 use std::fs;
 
-use watchbell_import::{Settings, WriteFault, import, read, write};
+use watchbell_import::{Settings, WriteFault, import, read, read_config, write};
 
 #[test]
 fn what_rules_name_is_read_with_them() {
@@ -30,11 +30,37 @@ fn what_rules_name_is_read_with_them() {
 }
 
 #[test]
+fn a_configuration_may_be_somewhere_else() {
+    let place = tempfile::tempdir().unwrap();
+    let put = |path: &str, text: &str| {
+        let path = place.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    put("in/rules/a.yaml", "type: any\nindex: x\nalert: debug\n");
+    put("in/config.yaml", "rules_folder: rules\nrun_every: { minutes: 1 }\n");
+    put("etc/config.yaml", "rules_folder: /opt/rules\nrun_every: { minutes: 7 }\n");
+    let folder = place.path().join("in");
+    let every = |config: &str| {
+        let mut sources = read(&folder).unwrap();
+        let config = read_config(&folder, &place.path().join(config), &mut sources).unwrap();
+        let settings = Settings { destination: Some("ops"), config: Some(&config), ..Settings::default() };
+        let made = import(&sources, &settings);
+        assert!(made.report.is_complete(), "{}", made.report);
+        made.files[1].text.lines().find(|line| line.starts_with("every")).map(String::from)
+    };
+    assert_eq!(every("in/config.yaml").as_deref(), Some("every: 1m"));
+    assert_eq!(every("etc/config.yaml").as_deref(), Some("every: 7m"));
+    let mut sources = read(&folder).unwrap();
+    assert!(read_config(&folder, &place.path().join("nowhere.yaml"), &mut sources).is_err());
+}
+
+#[test]
 fn nothing_is_overwritten_unasked() {
     let place = tempfile::tempdir().unwrap();
     fs::create_dir(place.path().join("in")).unwrap();
     fs::write(place.path().join("in/a.yaml"), "type: any\nindex: x\nalert: debug\n").unwrap();
-    let settings = Settings { destination: Some("ops"), tokens: &[] };
+    let settings = Settings { destination: Some("ops"), tokens: &[], ..Settings::default() };
     let made = import(&read(&place.path().join("in")).unwrap(), &settings);
     let out = place.path().join("rules");
     write(&out, &made.files, false).unwrap();

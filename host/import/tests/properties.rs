@@ -184,7 +184,7 @@ proptest! {
         let sources = [source("a.yaml", text)];
         let made = import(&sources, &Settings::default());
         let _ = made.report.to_string();
-        prop_assert_eq!(made.report.rules.len(), 1);
+        prop_assert_eq!(made.report.rules.len() + made.report.passed.len(), 1);
     }
 
     #[test]
@@ -194,7 +194,7 @@ proptest! {
         b in prop::collection::vec(line(), 0..6),
         fallback in any::<bool>(),
     ) {
-        let settings = Settings { destination: fallback.then_some("ops"), tokens: &[] };
+        let settings = Settings { destination: fallback.then_some("ops"), tokens: &[], ..Settings::default() };
         let sources = [source("a.yaml", format!("{base}\n{}", a.join("\n"))), source("b.yaml", b.join("\n"))];
         places_hold(&sources, &settings)?;
     }
@@ -216,7 +216,7 @@ proptest! {
     fn texts_survive(text in "[!-#%-?A-~é€][ -#%-?A-~é€]{0,60}") {
         let quoted = serde_json::to_string(&text).unwrap();
         let rule = format!("type: any\nname: x\nindex: x\nalert: debug\nowner: {quoted}\ndescription: {quoted}\n");
-        let settings = Settings { destination: Some("ops"), tokens: &[] };
+        let settings = Settings { destination: Some("ops"), tokens: &[], ..Settings::default() };
         let made = import(&[source("a.yaml", rule)], &settings);
         prop_assert!(made.report.is_complete(), "{}", made.report);
         let place = tempfile::tempdir().unwrap();
@@ -228,6 +228,143 @@ proptest! {
         let bundle = bundle.unwrap_or_else(|report| panic!("{report}\n{}", made.files[1].text));
         prop_assert_eq!(bundle.rules[0].description.as_deref(), Some(text.as_str()));
         prop_assert_eq!(bundle.rules[0].spec.owner.as_deref(), Some(text.as_str()));
+    }
+}
+
+/// The files of every case, and one of them with some lines changed.
+fn mutated() -> impl Strategy<Value = Vec<SourceFile>> {
+    let edit = prop_oneof![
+        Just(Edit::Remove),
+        Just(Edit::Double),
+        Just(Edit::Outdent),
+        Just(Edit::Join),
+        line().prop_map(Edit::Replace),
+        "[ -~]{0,8}".prop_map(Edit::Value),
+    ];
+    let edits = prop::collection::vec((any::<prop::sample::Index>(), edit), 1..4);
+    (prop::sample::select(cases()), any::<prop::sample::Index>(), edits).prop_map(
+        |(mut files, which, edits)| {
+            let file = which.index(files.len());
+            let Ok(text) = &files[file].text else { return files };
+            let mut lines: Vec<String> = text.split('\n').map(String::from).collect();
+            for (at, edit) in edits {
+                let at = at.index(lines.len());
+                match edit {
+                    Edit::Remove => drop(lines.remove(at)),
+                    Edit::Double => lines.insert(at, lines[at].clone()),
+                    Edit::Outdent => lines[at] = lines[at].trim_start().into(),
+                    Edit::Join if at + 1 < lines.len() => {
+                        let next = lines.remove(at + 1);
+                        lines[at].push_str(&next);
+                    }
+                    Edit::Join => {}
+                    Edit::Replace(line) => lines[at] = line,
+                    Edit::Value(value) => {
+                        let key = lines[at].split(": ").next().unwrap_or_default().to_string();
+                        lines[at] = format!("{key}: {value}");
+                    }
+                }
+                if lines.is_empty() {
+                    lines.push(String::new());
+                }
+            }
+            files[file].text = Ok(lines.join("\n"));
+            files
+        },
+    )
+}
+
+#[derive(Clone, Debug)]
+enum Edit {
+    Remove,
+    Double,
+    Outdent,
+    Join,
+    Replace(String),
+    Value(String),
+}
+
+fn cases() -> Vec<Vec<SourceFile>> {
+    let cases = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cases/import");
+    let mut folders: Vec<_> = std::fs::read_dir(cases).unwrap().map(|entry| entry.unwrap().path()).collect();
+    folders.sort();
+    let files = folders.iter().map(|folder| watchbell_import::read(&folder.join("in")).unwrap());
+    let files: Vec<Vec<SourceFile>> = files.filter(|files| !files.is_empty()).collect();
+    assert!(files.len() > 30);
+    files
+}
+
+/// Settings with which whatever is carried can be checked: its only token without a value is one of the files' own.
+fn checked(sources: &[SourceFile]) -> Import {
+    let tokens = [("ELASTICSEARCH_URL".to_string(), "http://127.0.0.1:9200".to_string())];
+    let settings = Settings { destination: Some("ops"), tokens: &tokens, ..Settings::default() };
+    let mut made = import(sources, &settings);
+    made.refuse_rejected(&fake::Fake).unwrap();
+    made
+}
+
+/// What loading says of manifests and an environment without tokens of their own: nothing.
+fn passes_check(made: &Import) -> Result<(), TestCaseError> {
+    let has_tokens = made.report.tokens.iter().any(|token| !token.defined);
+    if made.files.len() < 2 || has_tokens {
+        return Ok(());
+    }
+    let place = tempfile::tempdir().unwrap();
+    watchbell_import::write(place.path(), &made.files, false).unwrap();
+    let options =
+        Options { environment: "default", token_overrides: &[], env: &|_| None, check_secrets: false };
+    let bundle = load(place.path(), &options, &fake::Fake);
+    let files: Vec<&str> = made.files.iter().map(|file| file.text.as_str()).collect();
+    prop_assert!(bundle.is_ok(), "{}\n{}", bundle.unwrap_err(), files.join("\n---\n"));
+    let carried = made.report.rules.iter().filter(|rule| rule.became.is_some()).count();
+    prop_assert_eq!(bundle.map(|bundle| bundle.rules.len()).ok(), Some(carried));
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_written_passes_check_whatever_is_read(sources in mutated()) {
+        let made = checked(&sources);
+        passes_check(&made)?;
+        for rule in &made.report.rules {
+            prop_assert_eq!(rule.became.is_none(), !rule.faults.is_empty(), "{}", made.report);
+        }
+    }
+}
+
+/// Each line that begins an option has an outcome, unless its file is passed over or cannot be read.
+#[test]
+fn every_option_of_every_case_is_told() {
+    for sources in cases() {
+        let made = checked(&sources);
+        let report = &made.report;
+        let is_read = |path: &str| report.options.iter().any(|option| &*option.place.file == path);
+        for source in &sources {
+            if !source.path.ends_with("ml") || report.passed.iter().any(|passed| passed.file == source.path) {
+                continue;
+            }
+            let fault = report.rules.iter().find(|rule| rule.file == source.path && rule.became.is_none());
+            assert!(is_read(&source.path) || fault.is_some(), "{} is not told\n{report}", source.path);
+            if !is_read(&source.path) {
+                continue;
+            }
+            for (line, text) in (1..).zip(source.text.as_ref().unwrap().lines()) {
+                let Some((key, _)) = text.split_once(':') else { continue };
+                if key.is_empty()
+                    || !key
+                        .bytes()
+                        .all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'0'..=b'9'))
+                {
+                    continue;
+                }
+                let told = report.options.iter().any(|option| {
+                    *option.place.file == source.path && option.place.line == line && option.option == key
+                });
+                assert!(told, "{}:{line}: {key}\n{report}", source.path);
+            }
+        }
     }
 }
 

@@ -346,6 +346,9 @@ pub enum Import {
 pub struct Elastalert {
     /// The folder with `config.yaml` and the rules.
     pub folder: PathBuf,
+    /// The configuration that ElastAlert is started with, where the folder has several.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Where to write manifests and `environments/default.yaml`.
     #[arg(long, value_name = "DIR", default_value = "rules")]
     pub out: PathBuf,

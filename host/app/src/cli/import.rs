@@ -1,10 +1,7 @@
 //! `watchbell import elastalert`: converts a folder of ElastAlert rules to a folder of manifests.
-use std::path::Path;
-
 use anyhow::Context;
 use serde_json::json;
-use watchbell_import::{Import, Settings, import, read, write};
-use watchbell_manifest::{Level, Options, load};
+use watchbell_import::{Settings, import, read, read_config, write};
 
 use super::args::Elastalert;
 use super::place::catalog;
@@ -12,15 +9,27 @@ use super::{Colour, Failure, json, note, paint, plain, print};
 use crate::catalog::Catalog;
 
 pub(crate) fn elastalert(args: &Elastalert) -> Result<(), Failure> {
-    let sources = read(&args.folder).with_context(|| format!("cannot read `{}`", args.folder.display()))?;
+    let mut sources =
+        read(&args.folder).with_context(|| format!("cannot read `{}`", args.folder.display()))?;
     if sources.is_empty() {
         return Err(
             anyhow::anyhow!("there is no `.yaml` or `.yml` file below `{}`", args.folder.display()).into()
         );
     }
-    let mut made =
-        import(&sources, &Settings { destination: args.destination.as_deref(), tokens: &args.tokens });
-    leave_out_refused(&mut made)?;
+    let config = args.config.as_ref().map(|config| {
+        read_config(&args.folder, config, &mut sources)
+            .with_context(|| format!("cannot read `{}`", config.display()))
+    });
+    let config = config.transpose()?;
+    let settings = Settings {
+        destination: args.destination.as_deref(),
+        tokens: &args.tokens,
+        config: config.as_deref(),
+    };
+    let mut made = import(&sources, &settings);
+    if Catalog::has_plugins() {
+        made.refuse_rejected(&catalog(None)?).context("cannot write the manifests to check them")?;
+    }
     if !args.dry_run {
         write(&args.out, &made.files, args.overwrite).with_context(
             || "no existing file was changed\n\nhint: choose another folder, or pass `--overwrite`",
@@ -40,7 +49,7 @@ pub(crate) fn elastalert(args: &Elastalert) -> Result<(), Failure> {
         let (count, out) = (made.files.len(), plain(&args.out.display().to_string()));
         print(&match args.dry_run {
             true => format!("\n{count} files would be written below {out}"),
-            false => format!("\n{count} files written below {out}; next: watchbell check --rules {out}"),
+            false => format!("\n{count} files written below {out}; {}", made.report.next_step(&out)),
         })?;
     }
     if made.report.is_complete() {
@@ -51,39 +60,4 @@ pub(crate) fn elastalert(args: &Elastalert) -> Result<(), Failure> {
         note(&format!("{warning} the report says where, why and what to do"));
     }
     Err(Failure::Told)
-}
-
-/// A single refused manifest prevents its whole folder from running. So each manifest is checked here as `check` would,
-/// and a refused one is not imported.
-fn leave_out_refused(made: &mut Import) -> Result<(), Failure> {
-    if !Catalog::has_plugins() {
-        return Ok(());
-    }
-    let catalog = catalog(None)?;
-    let none = |_: &str| None;
-    let options = Options { environment: "default", token_overrides: &[], env: &none, check_secrets: false };
-    // A report holds a limited number of errors, so this takes several rounds.
-    loop {
-        let folder =
-            tempfile::tempdir().context("cannot make a temporary folder to check the manifests in")?;
-        write(folder.path(), &made.files, true).context("cannot write the manifests to check them")?;
-        let Err(report) = load(folder.path(), &options, &catalog) else { return Ok(()) };
-        let errors: Vec<_> = report.diagnostics.iter().filter(|found| found.level == Level::Error).collect();
-        let scratch = folder.path().file_name().unwrap_or_default();
-        let refused = made.files.iter().filter_map(|file| {
-            let path = Path::new(scratch).join(&file.path);
-            let of_it = errors.iter().filter(|found| Path::new(&*found.place.file).ends_with(&path));
-            let reasons: Vec<String> = of_it.map(|found| found.message.clone()).collect();
-            // The values of tokens are not known yet.
-            let is_known = !file.text.contains("@@") && !file.path.starts_with("environments/");
-            (is_known && !reasons.is_empty()).then(|| (file.path.clone(), reasons))
-        });
-        let refused: Vec<(String, Vec<String>)> = refused.collect();
-        if refused.is_empty() {
-            return Ok(());
-        }
-        for (path, reasons) in refused {
-            made.refuse(&path, &reasons);
-        }
-    }
 }

@@ -75,7 +75,6 @@ fn what_is_no_index_expression_is_told() {
         ("-", "it is empty"),
         ("c:", "it is empty"),
         (":x", "its remote cluster is empty"),
-        ("Logs", "index names must be lower case"),
         ("logs a", "it contains an illegal character"),
         ("logs\u{7}", "it contains an illegal character"),
         ("a/../b", "it contains an illegal character"),
@@ -87,13 +86,14 @@ fn what_is_no_index_expression_is_told() {
         ("<logs-{now/d}", "its date math does not end in `>`"),
         ("<logs-{now/d>", "its date math does not close a `{`"),
         ("<logs-}>", "its date math closes a `}` that it did not open"),
-        ("<Logs-{now/d}>", "index names must be lower case"),
         ("<_x{now}>", "index names do not begin with `_` or `+`"),
     ] {
         assert_eq!(fault_of_name(name), Some(why), "{name}");
     }
     for name in [
         "logs",
+        // An alias may have capitals.
+        "Logs",
         ".kibana",
         "_all",
         "*",
@@ -116,11 +116,11 @@ fn a_pattern_that_seems_to_exclude_or_to_list_is_refused() {
         ("logs*,metrics*", "it contains a comma: write a list"),
         ("<logs-{now/d}>", "it is date math: write a `*` for the date"),
         ("_all", "it is a name of all indices: write `*`"),
-        ("Logs*", "index names must be lower case"),
+        ("_logs*", "index names do not begin with `_` or `+`"),
     ] {
         assert_eq!(fault_of_pattern(pattern), Some(why), "{pattern}");
     }
-    for pattern in ["*", "logs*", "*:logs*", ".ds-*"] {
+    for pattern in ["*", "logs*", "Logs*", "*:logs*", ".ds-*"] {
         assert_eq!(fault_of_pattern(pattern), None, "{pattern}");
     }
 }

@@ -134,7 +134,18 @@ pub(super) fn rise(made: &mut Maker<'_>) {
 
 pub(super) fn flatline(made: &mut Maker<'_>, key: &[String]) {
     made.needs(&["threshold", "timeframe"]);
-    made.number("threshold", "threshold");
+    let threshold = made.options.number("threshold");
+    if let Some(Yaml::Number(text)) = &threshold
+        && text.parse::<f64>().is_ok_and(|threshold| threshold <= 0.0)
+    {
+        made.options.fault(
+            "threshold",
+            "fewer than no events cannot be: ElastAlert never alerts either",
+            "write `threshold: 1` to hear of it when nothing arrives",
+        );
+    } else {
+        made.number("threshold", "threshold");
+    }
     made.span("timeframe", "timeframe");
     if key.is_empty() && made.options.switch("forget_keys") == Some(Yaml::Bool(true)) {
         made.options.changed(
@@ -197,12 +208,21 @@ pub(super) fn new_term(made: &mut Maker<'_>, key: &mut Vec<String>) {
             made.options.carried("query_key", "`params.fields` too");
         }
     }
-    made.span("terms_window_size", "window");
+    match made.options.span("terms_window_size") {
+        Some(span) if span.millis.is_some_and(|millis| millis > WINDOW_MAX) => {
+            made.put("window", Yaml::text("400d"));
+            made.options.changed("terms_window_size", "`params.window: 400d`, which is the longest window");
+        }
+        _ => made.span("terms_window_size", "window"),
+    }
     made.switch("alert_on_missing_field", "alert_on_missing_field");
     made.options.dropped("window_step_size", "history is read once, in windows that the host chooses");
     made.options.drop_all(&["use_terms_query", "terms_size"], "every value is seen, however many there are");
     made.options.dropped("use_keyword_postfix", "fields are queried by the names given in `fields`");
 }
+
+/// The most history that a rule reads, in milliseconds: 400 days.
+const WINDOW_MAX: u64 = 400 * 24 * 60 * 60 * 1000;
 
 fn is_field(node: &Node) -> bool {
     match &node.data {

@@ -40,9 +40,14 @@ impl Maker<'_> {
         self.carried(option, param, value);
     }
 
+    /// A length of time, which is longer than zero.
     pub(super) fn span(&mut self, option: &str, param: &str) {
-        let value = self.options.span(option).map(|span| Yaml::Text(span.text));
-        self.carried(option, param, value);
+        let span = self.options.span(option);
+        if span.as_ref().is_some_and(|span| span.millis == Some(0)) {
+            let message = format!("`{option}` is zero, so that nothing lies within it");
+            return self.options.fault(option, message, "make it longer");
+        }
+        self.carried(option, param, span.map(|span| Yaml::Text(span.text)));
     }
 
     pub(super) fn needs(&mut self, names: &[&str]) {

@@ -21,9 +21,9 @@ pub(super) fn metric_aggregation(made: &mut Maker<'_>) {
     stretch(made);
     made.number("min_doc_count", "min_doc_count");
     made.options.dropped("terms_size", "every key is evaluated, however many there are");
-    made.options.dropped(
+    made.options.changed(
         "metric_format_string",
-        "format the value in the text instead: `{{ '%.2f' | format(value) }}`",
+        "only in texts that name `metric_agg_value_formatted`; elsewhere write `{{ '%.2f' | format(value) }}`",
     );
 }
 
@@ -87,9 +87,9 @@ pub(super) fn percentage_match(made: &mut Maker<'_>) {
     made.number("min_percentage", "min_percentage");
     stretch(made);
     made.number("min_denominator", "min_denominator");
-    made.options.dropped(
+    made.options.changed(
         "percentage_format_string",
-        "format the value in the text instead: `{{ '%.2f' | format(value) }}`",
+        "only in texts that name `percentage_formatted`; elsewhere write `{{ '%.2f' | format(value) }}`",
     );
 }
 

@@ -1,8 +1,9 @@
 //! Title and body of a rule.
-use watchbell_text::{Macros, check_template};
+use watchbell_text::{Macros, check_template, names};
 
 use super::python::{Part, Which, printf, read};
-use super::{Dialect, Term, Terms, Writer, jinja};
+use super::terms::bare;
+use super::{Dialect, Markup, Term, Terms, Writer, jinja, markup, whole};
 use crate::node::Data;
 use crate::options::Options;
 
@@ -14,35 +15,53 @@ pub(crate) struct Alert {
 }
 
 /// `template_file`: the text of the file that `jinja_template_path` names.
-///
-/// `slack`: whether the texts go to a product with Slack's links.
 pub(crate) fn alert(
     options: &mut Options,
     terms: &mut Terms,
     name: &str,
     template_file: Option<&str>,
-    slack: bool,
+    markup: Markup,
 ) -> Alert {
     let style = options.text("alert_text_type");
     let is_jinja = style.as_deref() == Some("alert_text_jinja");
-    let mut made = Alert { title: title(options, terms, name, is_jinja, slack), body: None };
+    let mut made = Alert { title: title(options, terms, name, is_jinja, markup), body: None };
     let source = match (is_jinja, template_file) {
         (true, Some(text)) => Some(("jinja_template_path", text.to_string())),
         _ => options.text("alert_text").map(|text| ("alert_text", text)),
     };
-    if let Some((option, source)) = source {
+    let text = source.and_then(|(option, source)| {
+        let writer = Writer::body(markup);
         let body = if is_jinja {
-            of_jinja(options, terms, option, &source)
+            of_jinja(options, terms, option, &source, writer)
         } else {
-            of_python(options, terms, option, &source, slack)
+            of_python(options, terms, option, &source, writer)
         };
-        made.body = checked(options, option, body).map(|body| match style.as_deref() {
-            Some("alert_text_only" | "alert_text_jinja") => body,
-            // ElastAlert continues with the rule's own text.
-            _ => format!("{}\n\n{{{{ summary }}}}\n", body.trim_end()),
-        });
+        checked(options, option, body)
+    });
+    let is_whole = !matches!(
+        style.as_deref(),
+        Some("alert_text_only" | "alert_text_jinja" | "exclude_fields" | "aggregation_summary_only")
+    );
+    // ElastAlert continues with the rule's own text, and with the document.
+    let below = match style.as_deref() {
+        Some("alert_text_only" | "alert_text_jinja") => None,
+        _ if is_whole => whole::below(options, terms, text.is_some()),
+        _ => Some("{{ summary }}\n".to_string()),
+    };
+    style_told(options, style.as_deref(), text.is_some());
+    made.body = match (text, below) {
+        (Some(text), Some(below)) => Some(format!("{}\n\n{below}", text.trim_end())),
+        (text, below) => text.or(below),
+    };
+    let says_count = |body: &String| names(body).iter().any(|name| name.path == ["count"]);
+    if let Some(body) = made.body.as_mut().filter(|body| says_count(body)) {
+        body.push_str(whole::OTHERS);
     }
-    style_told(options, style.as_deref(), made.body.is_some());
+    if is_whole {
+        whole::told(options, terms, made.body.is_some());
+    } else {
+        options.carried("include", "the text alone says what is shown");
+    }
     settle(options, is_jinja);
     made
 }
@@ -52,15 +71,15 @@ fn title(
     terms: &mut Terms,
     name: &str,
     is_jinja: bool,
-    slack: bool,
+    markup: Markup,
 ) -> Option<String> {
+    let mut writer = Writer::title(markup);
     let made = match options.text("alert_subject") {
         Some(source) if is_jinja && !options.has("alert_subject_args") => {
-            of_jinja(options, terms, "alert_subject", &source)
+            of_jinja(options, terms, "alert_subject", &source, writer)
         }
-        Some(source) => of_python(options, terms, "alert_subject", &source, slack),
+        Some(source) => of_python(options, terms, "alert_subject", &source, writer),
         None => {
-            let mut writer = Writer::new(Dialect::Message);
             writer.text(name);
             Ok(writer.end())
         }
@@ -101,23 +120,22 @@ fn of_python(
     terms: &mut Terms,
     option: &str,
     source: &str,
-    slack: bool,
+    mut writer: Writer,
 ) -> Result<String, String> {
-    let source = if slack { links(source) } else { source.to_string() };
+    mention_told(options, option, source);
     let args_option = format!("{option}_args");
     let args = options.texts(&args_option);
     let named: Option<Vec<(String, String)>> =
         options.node("alert_text_kw").filter(|_| option == "alert_text").map(|node| {
             node.entries().iter().filter_map(|entry| Some((entry.value.text()?, entry.key.clone()))).collect()
         });
-    terms.untold.clear();
-    let mut writer = Writer::new(Dialect::Message);
+    forget(terms);
     if args.is_none() && named.is_none() {
-        writer.text(&source);
+        writer.text(source);
         return Ok(writer.end());
     }
     let mut left_out = Vec::new();
-    for part in read(&source)? {
+    for part in read(source)? {
         let (which, spec) = match part {
             Part::Literal(text) => {
                 writer.text(&text);
@@ -154,8 +172,16 @@ fn of_python(
             (Term::Told(expression), Some(format)) => {
                 writer.expression(&format!("'{format}' | format({expression})"))
             }
-            // The placeholder is a string, which number formats reject.
-            (Term::Untold(expression), Some(_)) => writer.expression(&expression),
+            // A string, such as the placeholder, has no format of a number.
+            (Term::Untold(expression), Some(format)) if !format.ends_with('s') => {
+                let bare = bare(&expression);
+                writer.expression(&format!(
+                    "('{format}' | format({bare})) if {bare} is number else {expression}"
+                ));
+            }
+            (Term::Untold(expression), Some(format)) => {
+                writer.expression(&format!("'{format}' | format({expression})"))
+            }
         }
     }
     if !left_out.is_empty() {
@@ -170,11 +196,26 @@ fn of_python(
     Ok(writer.end())
 }
 
-fn of_jinja(options: &mut Options, terms: &mut Terms, option: &str, source: &str) -> Result<String, String> {
+fn of_jinja(
+    options: &mut Options,
+    terms: &mut Terms,
+    option: &str,
+    source: &str,
+    mut writer: Writer,
+) -> Result<String, String> {
+    mention_told(options, option, source);
     let root = options.text("jinja_root_name").unwrap_or_else(|| "_data".into());
-    terms.untold.clear();
+    forget(terms);
     let known = options.clone();
-    let text = jinja::rewrite(source, &root, &mut |name| terms.expression(&known, name, Dialect::Message))?;
+    let whole = terms.whole(Dialect::Message);
+    let mut resolve = |name: &str| terms.expression(&known, name, Dialect::Message);
+    for part in jinja::parts(source, &root, whole, &mut resolve)? {
+        match part {
+            jinja::Part::Text(text) => writer.text(&text),
+            jinja::Part::Tag(written) => writer.tag(written),
+        }
+    }
+    let text = writer.end();
     if let Some(names) = terms_left(&text) {
         return Err(names);
     }
@@ -190,15 +231,34 @@ fn of_jinja(options: &mut Options, terms: &mut Terms, option: &str, source: &str
     Ok(text)
 }
 
-/// Fields that a text uses and the rule does not report.
+/// What the texts before have said of their names.
+fn forget(terms: &mut Terms) {
+    terms.untold.clear();
+    terms.differing.clear();
+}
+
+/// Names that a text uses and that have no value here, or another one.
 fn untold(options: &mut Options, terms: &mut Terms, option: &str, shown: &str) {
     if !terms.untold.is_empty() {
         let names: Vec<String> = std::mem::take(&mut terms.untold).into_iter().collect();
-        let (kind, names) = (&terms.kind, list(&names));
         let what = format!(
-            "a rule of type `{kind}` does not report {names}: the text shows {shown} there, unless it is in `key:`"
+            "a rule of type `{}` does not report {}: the text shows {shown} there",
+            terms.kind,
+            list(&names)
         );
         options.changed(option, what);
+    }
+    if !terms.differing.is_empty() {
+        let differing: Vec<String> = std::mem::take(&mut terms.differing).into_iter().collect();
+        options.changed(option, differing.join("; "));
+    }
+}
+
+/// Slack's words that notify people are words like others here.
+fn mention_told(options: &mut Options, option: &str, source: &str) {
+    if markup::mentions(source) {
+        options
+            .changed(option, "what mentions people, such as `<!here>`, is shown as text and notifies nobody");
     }
 }
 
@@ -210,41 +270,11 @@ fn terms_left(text: &str) -> Option<String> {
         .map(|error| error.detail().map_or_else(|| error.kind().to_string(), |detail| detail.to_string()))
 }
 
-/// Slack's `<address|words>` as Markdown's link.
-fn links(source: &str) -> String {
-    let mut out = String::new();
-    let mut rest = source;
-    while let Some(at) = rest.find('<') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let link = rest.find('>').and_then(|end| {
-            let (address, words) = rest[1..end].split_once('|')?;
-            let is_address =
-                address.starts_with('{') || address.starts_with("http") || address.starts_with("@@");
-            // With two arguments, moving them would change their order.
-            (is_address && !words.contains(['{', '<', '|']) && !address.contains('<'))
-                .then(|| (end, format!("[{words}]({address})")))
-        });
-        match link {
-            Some((end, link)) => {
-                out.push_str(&link);
-                rest = &rest[end + 1..];
-            }
-            None => {
-                out.push('<');
-                rest = &rest[1..];
-            }
-        }
-    }
-    out.push_str(rest);
-    out
-}
-
-fn style_told(options: &mut Options, style: Option<&str>, has_body: bool) {
+fn style_told(options: &mut Options, style: Option<&str>, has_text: bool) {
     match style {
         Some("alert_text_only") => options.carried("alert_text_type", "the body is only the text"),
         Some("alert_text_jinja") => options.carried("alert_text_type", "texts are Jinja templates here too"),
-        Some("exclude_fields") if has_body => {
+        Some("exclude_fields") if has_text => {
             options.changed("alert_text_type", "the text, then the rule's `{{ summary }}`")
         }
         Some("exclude_fields") => options.changed("alert_text_type", "the rule's `{{ summary }}`"),
@@ -258,7 +288,7 @@ fn style_told(options: &mut Options, style: Option<&str>, has_body: bool) {
             let message = "not an `alert_text_type` of ElastAlert";
             options.dropped(
                 "alert_text_type",
-                format!("{message}: the text, then the rule's `{{{{ summary }}}}`"),
+                format!("{message}: the text, then the rule's `{{{{ summary }}}}` and the document"),
             );
         }
         None => {}
@@ -276,7 +306,7 @@ fn settle(options: &mut Options, is_jinja: bool) {
     } else {
         options.settle("alert_text_kw", "written into `alert.body`");
     }
-    options.carried("alert_missing_value", "what texts show for a field that the rule does not report");
+    options.carried("alert_missing_value", "what texts show for a field that the document does not have");
     if is_jinja {
         options.carried("jinja_root_name", "names are written without it");
     }
@@ -286,15 +316,4 @@ fn settle(options: &mut Options, is_jinja: bool) {
 
 pub(crate) fn list(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn links_of_slack_are_links_of_markdown() {
-        assert_eq!(links("on <{}> | <{}|Show it>"), "on <{}> | [Show it]({})");
-        assert_eq!(links("<http://x|y> <!here> <{}|{}> a < b"), "[y](http://x) <!here> <{}|{}> a < b");
-    }
 }

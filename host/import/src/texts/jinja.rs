@@ -1,4 +1,16 @@
 //! Jinja2 of an ElastAlert rule as a manifest's template: the language is the same, the names are not.
+mod methods; // what Python and Jinja have, and templates write in another way
+
+use methods::{call, method, truncate};
+
+/// A part of a template.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Part {
+    /// Literal text.
+    Text(String),
+    /// An expression or a statement, with its braces.
+    Tag(String),
+}
 
 /// Rewrites every name that a template does not bind itself. `resolve` takes a path such as `source.ip`, without the
 /// root that Jinja texts may use (`_data`), and returns an expression.
@@ -10,6 +22,17 @@ pub(crate) fn rewrite(
     root: &str,
     resolve: &mut dyn FnMut(&str) -> String,
 ) -> Result<String, String> {
+    let parts = parts(source, root, "details", resolve)?;
+    Ok(parts.into_iter().map(|(Part::Text(text) | Part::Tag(text))| text).collect())
+}
+
+/// The same, in parts. `whole`: an expression for the root itself, which holds all that ElastAlert matched.
+pub(super) fn parts(
+    source: &str,
+    root: &str,
+    whole: &str,
+    resolve: &mut dyn FnMut(&str) -> String,
+) -> Result<Vec<Part>, String> {
     let segments = segments(source)?;
     let mut bound: Vec<String> =
         ["loop", "range", "dict", "namespace", "self", "super", "caller", "varargs", "kwargs"]
@@ -20,27 +43,55 @@ pub(crate) fn rewrite(
             binds(inner, &mut bound);
         }
     }
-    let mut out = String::new();
+    let mut names = Names { root, whole, bound: &bound, resolve };
+    let mut out: Vec<Part> = Vec::new();
+    // A tag with a dash takes the spaces beside it away, also those that are written as an expression later.
+    let mut is_trimmed = false;
     for segment in segments {
-        match segment {
-            Segment::Text(text) => out.push_str(text),
-            Segment::Comment(_) => {}
+        if let Segment::Expression(inner) | Segment::Statement(inner) | Segment::Comment(inner) = &segment {
+            is_trimmed = inner.ends_with('-');
+            if let (true, Some(Part::Text(text))) = (inner.starts_with('-'), out.last_mut()) {
+                text.truncate(text.trim_end().len());
+            }
+        }
+        out.push(match segment {
+            Segment::Text(text) if is_trimmed => Part::Text(text.trim_start().into()),
+            Segment::Text(text) => Part::Text(text.into()),
+            Segment::Comment(_) => continue,
             Segment::Expression(inner) => {
                 let mut written = String::new();
-                expression(inner, root, &bound, resolve, &mut written)?;
+                expression(inner, &mut names, &mut written)?;
                 match plain_text(&written) {
-                    Some(text) => out.push_str(text),
-                    None => out.push_str(&format!("{{{{{written}}}}}")),
+                    Some(text) => Part::Text(text.into()),
+                    None => Part::Tag(format!("{{{{{written}}}}}")),
                 }
             }
             Segment::Statement(inner) => {
-                out.push_str("{%");
-                expression(inner, root, &bound, resolve, &mut out)?;
-                out.push_str("%}");
+                let mut written = String::new();
+                expression(inner, &mut names, &mut written)?;
+                Part::Tag(format!("{{%{written}%}}"))
             }
-        }
+        });
     }
     Ok(out)
+}
+
+/// What the names of a template mean.
+struct Names<'a> {
+    root: &'a str,
+    whole: &'a str,
+    bound: &'a [String],
+    resolve: &'a mut dyn FnMut(&str) -> String,
+}
+
+impl Names<'_> {
+    fn expression(&mut self, path: &str) -> String {
+        if path == self.root {
+            return self.whole.to_string();
+        }
+        let path = path.strip_prefix(self.root).and_then(|path| path.strip_prefix('.')).unwrap_or(path);
+        (self.resolve)(path)
+    }
 }
 
 /// The text that an expression is, if it is one and nothing in it could mean more to a template or to Markdown.
@@ -53,7 +104,7 @@ enum Segment<'a> {
     Text(&'a str),
     Expression(&'a str),
     Statement(&'a str),
-    Comment(#[expect(dead_code, reason = "a comment is read to be left out")] &'a str),
+    Comment(&'a str),
 }
 
 fn segments(source: &str) -> Result<Vec<Segment<'_>>, String> {
@@ -170,28 +221,51 @@ const KEYWORDS: &[&str] = &[
     "continue",
 ];
 
-fn expression(
-    text: &str,
-    root: &str,
-    bound: &[String],
-    resolve: &mut dyn FnMut(&str) -> String,
-    out: &mut String,
-) -> Result<(), String> {
+fn expression(text: &str, names: &mut Names<'_>, out: &mut String) -> Result<(), String> {
     let mut at = 0;
     // What precedes a name says what it is: `|` and `is` precede filters and tests, `.` precedes parts.
     let mut before = ' ';
+    // The name that a chain of parts begins with: what a template defines itself has functions of its own.
+    let mut owner = "";
+    // Where that chain begins in what is written; for each open parenthesis, that of the chain around it.
+    let mut chain = out.len();
+    let mut around = Vec::new();
     while let Some(c) = text[at..].chars().next() {
         let rest = &text[at..];
         if matches!(c, '"' | '\'') {
             let length = string(rest).ok_or("a quote is not closed")?;
+            chain = out.len();
             out.push_str(&rest[..length]);
             at += length;
             before = c;
+            owner = "";
+        } else if c == '.' && matches!(before, 'x' | ')' | ']' | '"' | '\'') && owner != "loop" {
+            match method(rest) {
+                Some((name, length)) => {
+                    at += length;
+                    at += call(name, &text[at..], names, chain, out)?;
+                    before = ')';
+                }
+                None => {
+                    out.push(c);
+                    at += 1;
+                    before = c;
+                }
+            }
         } else if c.is_alphabetic() || c == '_' {
             let length = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
             let name = &rest[..length];
             let after = rest[length..].trim_start();
             let keyword_argument = after.starts_with('=') && !after.starts_with("==");
+            if !matches!(before, '.' | '|') {
+                (owner, chain) = (name, out.len());
+            }
+            if before == '|' && name == "truncate" {
+                at += length;
+                at += truncate(&text[at..], chain, out)?;
+                before = ')';
+                continue;
+            }
             if name == "is" {
                 // The test that follows; `is not x` has one more word.
                 out.push_str(name);
@@ -202,20 +276,13 @@ fn expression(
                 before = 'x';
                 continue;
             }
-            let is_ours = KEYWORDS.contains(&name) || bound.iter().any(|known| known == name);
+            let is_ours = KEYWORDS.contains(&name) || names.bound.iter().any(|known| known == name);
             if is_ours || before == '.' || before == '|' || keyword_argument || after.starts_with('(') {
                 out.push_str(name);
                 at += length;
             } else {
-                let (path, length, called) = path(rest, length);
-                if let Some(method) = called {
-                    return Err(format!(
-                        "`{method}()` is a Python method, which templates do not support here"
-                    ));
-                }
-                let path = path.strip_prefix(root).and_then(|path| path.strip_prefix('.')).unwrap_or(&path);
-                let whole = path == root;
-                out.push_str(&if whole { "details".to_string() } else { resolve(path) });
+                let (path, length) = path(rest, length);
+                out.push_str(&names.expression(&path));
                 at += length;
             }
             before = 'x';
@@ -226,6 +293,12 @@ fn expression(
             at += length;
             before = '0';
         } else {
+            match c {
+                '(' | '[' | '{' if matches!(before, 'x' | ')' | ']') => around.push(chain),
+                '(' | '[' | '{' => around.push(out.len()),
+                ')' | ']' | '}' => chain = around.pop().unwrap_or(chain),
+                _ => {}
+            }
             out.push(c);
             at += c.len_utf8();
             if !c.is_whitespace() {
@@ -262,38 +335,35 @@ fn test(text: &str) -> usize {
     if name == "not" { first + word(&text[first..]).0 } else { first }
 }
 
-/// A name with constant parts, as in `a.b["c d"]`; its length, and a method that is called on it.
-fn path(text: &str, first: usize) -> (String, usize, Option<String>) {
+/// A name with constant parts, as in `a.b["c d"].get("e")`, and its length. Methods other than `get` end it.
+fn path(text: &str, first: usize) -> (String, usize) {
     let mut path = text[..first].to_string();
     let mut at = first;
     loop {
         let rest = &text[at..];
-        if let Some(after) = rest.strip_prefix('.') {
+        let taken = if let Some(("get", length)) = method(rest) {
+            constant(&rest[length..], '(', ')').map(|(name, taken)| (name, length + taken))
+        } else if method(rest).is_some() {
+            None
+        } else if let Some(after) = rest.strip_prefix('.') {
             let length = after.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(after.len());
-            if length == 0 {
-                break;
-            }
-            if after[length..].starts_with('(') {
-                return (path, at, Some(after[..length].to_string()));
-            }
-            path.push('.');
-            path.push_str(&after[..length]);
-            at += 1 + length;
-        } else if let Some(after) = rest.strip_prefix('[') {
-            let inner = after.trim_start();
-            let Some(length) = inner.starts_with(['"', '\'']).then(|| string(inner)).flatten() else { break };
-            let closing = inner[length..].trim_start();
-            if !closing.starts_with(']') {
-                break;
-            }
-            path.push('.');
-            path.push_str(&inner[1..length - 1]);
-            at = text.len() - closing.len() + 1;
+            (length > 0).then(|| (&after[..length], 1 + length))
         } else {
-            break;
-        }
+            constant(rest, '[', ']')
+        };
+        let Some((name, taken)) = taken else { return (path, at) };
+        path.push('.');
+        path.push_str(name);
+        at += taken;
     }
-    (path, at, None)
+}
+
+/// A string alone between `open`, which `text` begins with, and `close`; and the length of all that.
+fn constant(text: &str, open: char, close: char) -> Option<(&str, usize)> {
+    let inner = text.strip_prefix(open)?.trim_start();
+    let length = inner.starts_with(['"', '\'']).then(|| string(inner)).flatten()?;
+    let closing = inner[length..].trim_start().strip_prefix(close)?;
+    Some((&inner[1..length - 1], text.len() - closing.len()))
 }
 
 #[cfg(test)]
@@ -328,6 +398,23 @@ mod tests {
                 "{% for k, v in details | items %}{{ k }}{% endfor %}",
             ),
             ("{{- é -}}", "{{- <é> -}}"),
+            ("a {{- b -}} c {#- d -#} e", "a{{- <b> -}}ce"),
+            ("{{ a.get('b') }} {{ _data.get(\"a\").get('b.c') }}", "{{ <a.b> }} {{ <a.b.c> }}"),
+            ("{{ a.get('b', 'n/a') }}", "{{ <a>['b'] | default('n/a') }}"),
+            ("{{ a.get('b', {}).get('c') }}", "{{ <a>['b']['c'] }}"),
+            (
+                "{% for x in items %}{{ x.get('y', n).upper() }}{% endfor %}",
+                "{% for x in <items> %}{{ x['y'] | default(<n>) | upper }}{% endfor %}",
+            ),
+            (
+                "{% for k, v in _data.items() %}{{ loop.cycle('a', k) }}{% endfor %}",
+                "{% for k, v in details | items %}{{ loop.cycle('a', k) }}{% endfor %}",
+            ),
+            ("{{ a.b.split(',')[0] }}", "{{ (<a.b> | split(','))[0] }}"),
+            ("{{ 1 ~ (a ~ b).lower().split('x')[0] }}", "{{ 1 ~ ((<a> ~ <b>) | lower | split('x'))[0] }}"),
+            ("{{ description|truncate }}", "{{ (<description> | string)[:255] }}"),
+            ("{{ 1 ~ a.b | upper | truncate(20, true) }}", "{{ 1 ~ (<a.b> | upper | string)[:20] }}"),
+            ("{{ 'x'.upper() }}", "{{ 'x' | upper }}"),
         ] {
             assert_eq!(written(source).as_deref(), Ok(expected), "{source}");
         }
@@ -335,7 +422,14 @@ mod tests {
 
     #[test]
     fn what_has_no_counterpart_is_told() {
-        assert!(written("{{ _data.items() }}").unwrap_err().contains("`items()`"));
+        assert!(written("{{ _data.popitem() }}").unwrap_err().contains("`popitem()`"));
+        assert!(
+            written("{% for x in y %}{{ x.strftime('%H') }}{% endfor %}")
+                .unwrap_err()
+                .contains("`strftime()`")
+        );
+        assert!(written("{{ a | truncate(n) }}").unwrap_err().contains("`truncate`"));
+        assert!(written("{{ a.get('b' }}").unwrap_err().contains("not closed"));
         assert!(written("{{ a").unwrap_err().contains("not closed"));
         assert!(written("{{ 'a }}").is_err());
     }

@@ -1,4 +1,5 @@
 //! Python's `str.format`, read into parts.
+use super::literal::quoted;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Part {
@@ -100,6 +101,22 @@ pub(crate) fn printf(spec: &str) -> Option<String> {
     fits.then(|| format!("%{flag}{digits}{kind}"))
 }
 
+/// An expression for `template` with one value in it; `None`: it has other formats.
+pub(crate) fn of_value(template: &str, value: &str) -> Option<String> {
+    let mut parts = Vec::new();
+    for part in read(template).ok()? {
+        parts.push(match part {
+            Part::Literal(text) => quoted(&text),
+            Part::Field { spec, .. } if spec.is_empty() => value.to_string(),
+            Part::Field { spec, .. } => match spec.strip_suffix('%') {
+                Some(spec) => format!("'{}%%' | format({value} * 100)", printf(&format!("{spec}f"))?),
+                None => format!("'{}' | format({value})", printf(&spec)?),
+            },
+        });
+    }
+    Some(parts.join(" ~ "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +143,13 @@ mod tests {
         for text in ["{", "}", "a { b", "{0[a]}", "{0.a}", "{:{}}", "{99999999999999999999999}"] {
             assert!(read(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_value_is_formatted() {
+        assert_eq!(of_value("{0:.2f} MB", "value").as_deref(), Some("'%.2f' | format(value) ~ ' MB'"));
+        assert_eq!(of_value("{:.1%}", "value").as_deref(), Some("'%.1f%%' | format(value * 100)"));
+        assert_eq!((of_value("{:,}", "value"), of_value("{", "value")), (None, None));
     }
 
     #[test]

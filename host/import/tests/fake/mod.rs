@@ -1,106 +1,82 @@
-//! Modules by the parameters that their rules have, and the products of the HTTP alerter as it is.
+//! The shipped rules and the products of the HTTP alerter as they are, in this process instead of the sandbox.
 use alerter_http::AlerterHttp;
-use serde_json::{Map, Value, json};
+use schemars::JsonSchema;
+use serde_json::{Value, json};
 use watchbell_contract::{AlertText, Context, Duration, Fault, Plan, TextFormat};
 use watchbell_manifest::{
     AlerterModuleInfo, AlerterRef, EndpointKind, ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo,
 };
 use watchbell_sdk::Alerter;
+use watchbell_sdk::testing::{Native, Runner};
 
 pub(crate) struct Fake;
 
-/// Each module's parameters: `!` for one that must be there.
-const RULES: &[(&str, &str)] = &[
-    ("any", "fields:texts"),
-    ("blacklist", "field!:text values!:texts"),
-    ("whitelist", "field!:text values!:texts ignore_null:flag"),
-    ("change", "fields!:texts ignore_null:flag timeframe:span"),
-    ("frequency", "num_events!:count timeframe!:span attach_related:flag fetch:text"),
-    (
-        "spike",
-        "timeframe!:span height!:number direction!:direction threshold_ref:count threshold_cur:count \
-         alert_on_new_data:flag field:text fetch:text",
-    ),
-    ("flatline", "threshold!:count timeframe!:span forget_keys:flag expected:texts fetch:text"),
-    ("new_term", "fields!:any window:span alert_on_missing_field:flag"),
-    ("cardinality", "field!:text timeframe!:span max_cardinality:count min_cardinality:count"),
-    (
-        "metric_aggregation",
-        "metric!:text field:text script:text percentile:number max_threshold:number min_threshold:number \
-         timeframe!:span step:span min_doc_count:count",
-    ),
-    (
-        "spike_aggregation",
-        "metric!:text field:text script:text percentile:number height!:number direction!:direction timeframe!:span \
-         step:span threshold_cur:number threshold_ref:number alert_on_new_data:flag min_doc_count:count",
-    ),
-    (
-        "percentage_match",
-        "match!:text max_percentage:number min_percentage:number timeframe!:span step:span min_denominator:count",
-    ),
-];
-
-fn schema(params: &str) -> Value {
-    let mut properties = Map::new();
-    let mut required = Vec::new();
-    for param in params.split_whitespace() {
-        let (name, kind) = param.split_once(':').unwrap();
-        if let Some(name) = name.strip_suffix('!') {
-            required.push(name.to_string());
-        }
-        let kind = match kind {
-            "texts" => json!({ "type": "array", "items": { "type": "string" } }),
-            "text" => json!({ "type": "string", "minLength": 1 }),
-            "flag" => json!({ "type": "boolean" }),
-            "count" => json!({ "type": "integer", "minimum": 0 }),
-            "number" => json!({ "type": "number" }),
-            "span" => json!({ "type": "string", "pattern": "^([0-9]+(ms|[smhdw]))+$" }),
-            "direction" => json!({ "enum": ["up", "down", "both"] }),
-            "any" => json!({}),
-            other => panic!("{other}"),
-        };
-        properties.insert(name.trim_end_matches('!').to_string(), kind);
-    }
-    json!({ "type": "object", "additionalProperties": false, "properties": properties, "required": required })
+struct Shipped {
+    name: &'static str,
+    schema: fn() -> Value,
+    prepare: fn(&str, &watchbell_sdk::Context) -> Result<watchbell_sdk::Plan, Vec<watchbell_sdk::Fault>>,
 }
+
+const fn shipped<R: watchbell_sdk::Rule + JsonSchema>(name: &'static str) -> Shipped {
+    Shipped {
+        name,
+        schema: || {
+            let mut schema = schemars::schema_for!(R).to_value();
+            schema["additionalProperties"] = json!(false);
+            schema
+        },
+        prepare: |params, context| Native::<R>::default().prepare(params, context),
+    }
+}
+
+const RULES: &[Shipped] = &[
+    shipped::<rule_any::Any>("any"),
+    shipped::<rule_blacklist::Blacklist>("blacklist"),
+    shipped::<rule_whitelist::Whitelist>("whitelist"),
+    shipped::<rule_change::Change>("change"),
+    shipped::<rule_frequency::Frequency>("frequency"),
+    shipped::<rule_spike::Spike>("spike"),
+    shipped::<rule_flatline::Flatline>("flatline"),
+    shipped::<rule_new_term::NewTerm>("new_term"),
+    shipped::<rule_cardinality::Cardinality>("cardinality"),
+    shipped::<rule_metric_aggregation::MetricAggregation>("metric_aggregation"),
+    shipped::<rule_spike_aggregation::SpikeAggregation>("spike_aggregation"),
+    shipped::<rule_percentage_match::PercentageMatch>("percentage_match"),
+];
 
 impl Modules for Fake {
     fn rules(&self) -> Vec<String> {
-        RULES.iter().map(|(name, _)| name.to_string()).collect()
+        RULES.iter().map(|rule| rule.name.to_string()).collect()
     }
 
     fn rule(&self, module: &ModuleRef) -> Result<RuleModuleInfo, ModuleFault> {
         let ModuleRef::Builtin(name) = module else { return Err(ModuleFault::Unknown) };
-        let (_, params) = RULES.iter().find(|(known, _)| known == name).ok_or(ModuleFault::Unknown)?;
+        let rule = RULES.iter().find(|rule| rule.name == name).ok_or(ModuleFault::Unknown)?;
         Ok(RuleModuleInfo {
             about_name: name.clone(),
             state_version: 1,
-            params_schema: schema(params),
+            params_schema: (rule.schema)(),
             digest: format!("digest-of-{name}"),
         })
     }
 
     fn prepare(&self, module: &ModuleRef, params: &Value, context: &Context) -> Result<Plan, Vec<Fault>> {
-        let fault = |message: &str| Err(vec![Fault { path: String::new(), message: message.into() }]);
-        let one_of = |names: [&str; 2]| names.iter().any(|name| params.get(name).is_some());
         let name = module.to_string();
-        match name.as_str() {
-            "change" if context.key.is_empty() => return fault("needs a key"),
-            "cardinality" if !one_of(["max_cardinality", "min_cardinality"]) => {
-                return fault("needs a bound");
-            }
-            "metric_aggregation" if !one_of(["max_threshold", "min_threshold"]) => {
-                return fault("needs a bound");
-            }
-            "percentage_match" if !one_of(["max_percentage", "min_percentage"]) => {
-                return fault("needs a bound");
-            }
-            "metric_aggregation" | "spike_aggregation" if !one_of(["field", "script"]) => {
-                return fault("needs a field or a script");
-            }
-            _ => {}
-        }
-        Ok(Plan { history: Duration::from_mins(10), grid: None })
+        let rule = RULES.iter().find(|rule| rule.name == name).expect("a shipped rule");
+        let context = watchbell_sdk::Context {
+            key: context.key.clone(),
+            every: context.every.map(|every| watchbell_sdk::Duration(every.0)),
+            lateness: watchbell_sdk::Duration(context.lateness.0),
+            indices: context.indices.clone(),
+        };
+        let plan = (rule.prepare)(&params.to_string(), &context);
+        plan.map(|plan| Plan {
+            history: Duration(plan.history.0),
+            grid: plan.grid.map(|grid| Duration(grid.0)),
+        })
+        .map_err(|faults| {
+            faults.into_iter().map(|fault| Fault { path: fault.path, message: fault.message }).collect()
+        })
     }
 
     fn products(&self) -> Vec<String> {

@@ -1,0 +1,43 @@
+//! Whether what was made passes `watchbell check`.
+use std::path::Path;
+
+use watchbell_manifest::{Level, Modules, Options, load};
+
+use crate::folder::write;
+use crate::import::Import;
+
+impl Import {
+    /// Leaves out each manifest that `watchbell check` would reject, because a single one prevents its whole folder from
+    /// running; the report says why. Manifests with tokens are kept: the values of those are not known yet.
+    ///
+    /// # Errors
+    /// The manifests cannot be written to a temporary folder.
+    pub fn refuse_rejected(&mut self, modules: &dyn Modules) -> std::io::Result<()> {
+        let none = |_: &str| None;
+        let options =
+            Options { environment: "default", token_overrides: &[], env: &none, check_secrets: false };
+        // A report holds a limited number of errors, so this takes several rounds.
+        loop {
+            let folder = tempfile::tempdir()?;
+            write(folder.path(), &self.files, true).map_err(std::io::Error::other)?;
+            let Err(report) = load(folder.path(), &options, modules) else { return Ok(()) };
+            let errors: Vec<_> =
+                report.diagnostics.iter().filter(|found| found.level == Level::Error).collect();
+            let scratch = folder.path().file_name().unwrap_or_default();
+            let rejected = self.files.iter().filter_map(|file| {
+                let path = Path::new(scratch).join(&file.path);
+                let of_it = errors.iter().filter(|found| Path::new(&*found.place.file).ends_with(&path));
+                let reasons: Vec<String> = of_it.map(|found| found.message.clone()).collect();
+                let is_known = !file.text.contains("@@") && !file.path.starts_with("environments/");
+                (is_known && !reasons.is_empty()).then(|| (file.path.clone(), reasons))
+            });
+            let rejected: Vec<(String, Vec<String>)> = rejected.collect();
+            if rejected.is_empty() {
+                return Ok(());
+            }
+            for (path, reasons) in rejected {
+                self.refuse(&path, &reasons);
+            }
+        }
+    }
+}
