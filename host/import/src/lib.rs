@@ -23,6 +23,7 @@ mod texts; // alert texts as templates
 mod secrets; // credentials, referred to by name
 mod alerters; // destinations
 mod clusters; // `es_host` and related options
+mod pace; // how often a rule notifies
 mod receivers; // whom a rule notifies
 mod surroundings; // what an import knows besides a rule's own options
 mod rule; // one rule → one manifest
