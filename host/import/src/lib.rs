@@ -1,6 +1,7 @@
-//! Turns a folder of ElastAlert rules into a folder of manifests, and reports what became of every option.
+//! Turns a folder of ElastAlert rules into a folder of manifests, or Alertmanager's configuration into an environment, and
+//! reports what became of every option.
 //!
-//! [`read`] reads, [`import`] decides without any IO, [`write`] writes. Environment variables are never looked up and
+//! [`read`] reads, [`import`] and [`import_alertmanager`] decide without any IO, [`write`] writes. Environment variables are never looked up and
 //! credentials are never written out: manifests refer to both by name.
 mod limits; // sizes, depths and counts
 mod files; // as read, and to write
@@ -29,9 +30,11 @@ mod surroundings; // what an import knows besides a rule's own options
 mod rule; // one rule → one manifest
 mod yaml; // the output
 mod import; // all of it, in order
+mod alertmanager; // Alertmanager's configuration
 
+pub use alertmanager::{AlertmanagerSettings, import_alertmanager};
 pub use files::{File, SourceFile};
-pub use folder::{WriteFault, read, write};
+pub use folder::{WriteFault, read, read_file, write};
 pub use import::{Import, Settings, import};
 pub use names::slug;
 pub use report::{Became, Fate, Fault, OptionOutcome, Report, RuleOutcome, SecretNeeded, TokenNeeded};
