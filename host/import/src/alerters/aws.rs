@@ -169,9 +169,18 @@ fn sqs(context: &mut Context<'_>) -> Vec<Destination> {
 }
 
 fn region(context: &mut Context<'_>, option: &str, of_address: Option<&str>) -> String {
-    let written = context.options.text(option);
-    context.options.carried(option, "the destination's address and `auth`");
-    written.or_else(|| of_address.map(String::from)).unwrap_or_else(|| REGION.into())
+    let is_region = |text: &String| {
+        !text.is_empty()
+            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            && text.len() <= 63
+    };
+    let written = context.options.text(option).filter(is_region);
+    match written {
+        Some(_) => context.options.carried(option, "the destination's address and `auth`"),
+        None => context.options.dropped(option, "not the name of a region"),
+    }
+    let of_address = of_address.map(String::from).filter(is_region);
+    written.or(of_address).unwrap_or_else(|| REGION.into())
 }
 
 /// `options`: the key's id, the key, and the profile that ElastAlert takes them from otherwise.

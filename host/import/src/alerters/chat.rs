@@ -1,6 +1,6 @@
 //! Chat rooms and channels.
 use super::alerter::{Alerter, Make};
-use super::context::{Context, by_severity, members};
+use super::context::{Context, by_severity, is_address, members};
 use super::destination::{Destination, Webhook};
 use super::slack::each;
 use crate::mask::tokens;
@@ -269,6 +269,9 @@ fn hipchat(context: &mut Context<'_>) -> Vec<Destination> {
     }
     let domain = context.options.text("hipchat_domain").unwrap_or_else(|| "api.hipchat.com".into());
     context.options.carried("hipchat_domain", "in the destination's address");
+    if !is_address(&domain) || domain.contains("://") {
+        return context.refuse("hipchat_domain", "not the name of a host");
+    }
     let Some(room) = context.options.text("hipchat_room_id") else { return Vec::new() };
     context.options.changed(
         "hipchat_room_id",

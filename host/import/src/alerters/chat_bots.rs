@@ -2,7 +2,7 @@
 use serde_json::json;
 
 use super::alerter::{Alerter, Make};
-use super::context::{Context, members};
+use super::context::{Context, is_address, members};
 use super::destination::{Destination, Webhook};
 use crate::mask::{lone_token, tokens};
 use crate::yaml::Yaml;
@@ -207,7 +207,10 @@ fn yzj(context: &mut Context<'_>) -> Vec<Destination> {
     let Some(token) = context.secret("yzj_token", "YZJ_TOKEN") else { return Vec::new() };
     let host = context.options.text("yzj_custom_loc").unwrap_or_else(|| "www.yunzhijia.com".into());
     context.options.carried("yzj_custom_loc", "in the destination's address");
-    let kind = context.value("yzj_type").unwrap_or(Yaml::Number("0".into()));
+    if !is_address(&host) || host.contains("://") {
+        return context.refuse("yzj_custom_loc", "not the name of a host");
+    }
+    let kind = context.constant("yzj_type").unwrap_or(Yaml::Number("0".into()));
     let url = Yaml::Text(format!("https://{host}/gateway/robot/webhook/send"));
     let webhook =
         Webhook::json(url, of(json!({ "content": "{{ body }}" }))).auth(in_query("yzjtoken", token)).plain();

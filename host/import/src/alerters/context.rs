@@ -1,6 +1,6 @@
 //! What every alerter needs: the rule's options, what its messages may name, and a place for secrets.
 use super::destination::Destination;
-use crate::mask::{lone_token, variables};
+use crate::mask::{lone_token, tokens, variables};
 use crate::node::{Data, Node};
 use crate::options::Options;
 use crate::secrets::Secrets;
@@ -83,6 +83,10 @@ impl Context<'_> {
         if holds_secret(&text) {
             return self.secret(option, variable);
         }
+        if !is_address(&text) {
+            self.options.dropped(option, NO_ADDRESS);
+            return None;
+        }
         self.options.carried(option, "the destination's address");
         Some(address(&text))
     }
@@ -103,7 +107,7 @@ impl Context<'_> {
 
     /// Literal text in the request.
     pub(crate) fn constant(&mut self, option: &str) -> Option<Yaml> {
-        let text = self.options.text(option)?;
+        let text = self.filled_in(option)?;
         self.options.carried(option, "in the destination's request");
         Some(literal(&text))
     }
@@ -177,9 +181,19 @@ impl Context<'_> {
 
     /// A parameter that is not a template.
     pub(crate) fn plain(&mut self, option: &str) -> Option<Yaml> {
-        let text = self.options.text(option)?;
+        let text = self.filled_in(option)?;
         self.options.carried(option, IN_PARAMS);
         Some(Yaml::Text(text))
+    }
+
+    /// An empty text is as good as none, and receivers refuse some of them.
+    fn filled_in(&mut self, option: &str) -> Option<String> {
+        let text = self.options.text(option)?;
+        if text.trim().is_empty() {
+            self.options.dropped(option, "empty");
+            return None;
+        }
+        Some(text)
     }
 
     /// A parameter by severity, of which ElastAlert has one value for all.
@@ -458,6 +472,38 @@ pub(crate) fn is_secret(name: &str) -> bool {
         .any(|word| name.contains(word))
 }
 
+pub(crate) const NO_ADDRESS: &str = "not an address of `http://` or `https://`";
+
+/// Whether an address is one that a destination may have; what a token stands for is not known here.
+pub(crate) fn is_address(text: &str) -> bool {
+    if !tokens(text).is_empty() {
+        return true;
+    }
+    let rest = match text.trim().split_once("://") {
+        Some(("http" | "https", rest)) => rest,
+        Some(_) => return false,
+        None => text.trim(),
+    };
+    let end = rest.find('/').unwrap_or(rest.len());
+    let (server, path) = rest.split_at(end);
+    let (host, port) = match server.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse::<u16>().is_ok()),
+        None => (server, true),
+    };
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    let is_number =
+        host.split('.').next_back().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
+    let is_host = match is_number {
+        true => host.parse::<std::net::Ipv4Addr>().is_ok(),
+        false => host.len() <= 250 && host.split('.').all(is_label),
+    };
+    is_host && port && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#')
+}
+
 /// A literal address; `http://` if it has no scheme.
 pub(crate) fn address(text: &str) -> Yaml {
     let text = text.trim().trim_end_matches('/');
@@ -473,4 +519,31 @@ pub(crate) fn header(name: &str, value: Yaml) -> Yaml {
 /// A user and a secret password.
 pub(crate) fn basic(username: &str, password: Yaml) -> Yaml {
     Yaml::map([("basic", Yaml::map([("username", Yaml::text(username)), ("password", password)]))])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_address;
+
+    #[test]
+    fn an_address_has_a_server() {
+        for text in
+            ["http://localhost:9093", "https://a.example.com/x/y", "am-1:9093", "10.0.0.1", "@@URL@@/x"]
+        {
+            assert!(is_address(text), "{text}");
+        }
+        for text in [
+            "",
+            "ftp://a",
+            "http://",
+            "http://a b",
+            "http://a:x",
+            "é",
+            "http://[::1]/x",
+            "1.2.3",
+            "http://a/#b",
+        ] {
+            assert!(!is_address(text), "{text}");
+        }
+    }
 }

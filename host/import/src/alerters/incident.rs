@@ -2,7 +2,7 @@
 use serde_json::json;
 
 use super::alerter::{Alerter, Make};
-use super::context::{Context, address, basic, header, holds_secret, literal, members};
+use super::context::{Context, address, basic, header, holds_secret, is_address, literal, members};
 use super::destination::{Destination, Webhook};
 use crate::node::Node;
 use crate::yaml::Yaml;
@@ -267,6 +267,9 @@ fn table(url: &str) -> Option<(&str, &str)> {
     }
     let (instance, rest) = url.split_once("/api/now/")?;
     let (version, table) = rest.trim_end_matches('/').split_once("table/")?;
+    if !is_address(instance) {
+        return None;
+    }
     let is_version = version.is_empty() || version.starts_with('v') && version.ends_with('/');
     let is_table =
         !table.is_empty() && table.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));

@@ -1,6 +1,6 @@
 //! Jira: an episode is an issue.
 use super::alerter::{Alerter, Make};
-use super::context::{Context, address, holds_secret, members};
+use super::context::{Context, NO_ADDRESS, address, holds_secret, is_address, members};
 use super::destination::Destination;
 use super::mail::of_file;
 use crate::yaml::Yaml;
@@ -40,6 +40,9 @@ fn jira(context: &mut Context<'_>) -> Vec<Destination> {
     }
     let options = &mut *context.options;
     let Some(server) = options.text("jira_server") else { return Vec::new() };
+    if !holds_secret(&server) && !is_address(&server) {
+        return context.refuse("jira_server", NO_ADDRESS);
+    }
     if holds_secret(&server) {
         return context.refuse("jira_server", "an address with a password in it: write the server alone");
     }
@@ -67,10 +70,13 @@ fn jira(context: &mut Context<'_>) -> Vec<Destination> {
     }
     let components = both(context, ["jira_component", "jira_components"], "`params.components`");
     let texts = |list: Vec<String>| (!list.is_empty()).then(|| Yaml::texts(list.into_iter().take(50)));
-    let project = context.plain("jira_project");
+    let (project, issue_type) = (context.plain("jira_project"), context.plain("jira_issuetype"));
+    if project.is_none() || issue_type.is_none() {
+        return Vec::new();
+    }
     let params = members([
         ("project", project.clone()),
-        ("issue_type", context.plain("jira_issuetype")),
+        ("issue_type", issue_type),
         ("labels", texts(labels)),
         ("components", texts(components)),
         ("assignee", assignee.map(|(name, who)| Yaml::map([(name, who)]))),

@@ -2,7 +2,9 @@
 use serde_json::json;
 
 use super::alerter::{Alerter, Make};
-use super::context::{Context, address, basic, header, holds_secret, literal, members};
+use super::context::{
+    Context, NO_ADDRESS, address, basic, header, holds_secret, is_address, literal, members,
+};
 use super::destination::{Destination, Webhook};
 use super::incident::OVER;
 use crate::node::Node;
@@ -133,6 +135,10 @@ fn alertmanager(context: &mut Context<'_>) -> Vec<Destination> {
     };
     context.needs(&["alertmanager_hosts"]);
     let hosts = context.options.texts("alertmanager_hosts").unwrap_or_default();
+    if let Some(odd) = hosts.iter().find(|host| !holds_secret(host) && !is_address(host)) {
+        let why = format!("`{odd}` is {NO_ADDRESS}");
+        return context.refuse("alertmanager_hosts", why);
+    }
     let urls: Vec<Yaml> = match hosts.iter().any(|host| holds_secret(host)) {
         true => context.secrets_of("alertmanager_hosts", "ALERTMANAGER_URL"),
         false => hosts.iter().map(|host| address(host)).collect(),
@@ -153,7 +159,8 @@ fn alertmanager(context: &mut Context<'_>) -> Vec<Destination> {
 
 /// The name of a label or an annotation, as Alertmanager takes it.
 fn is_label(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+    name.len() <= 128
+        && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 

@@ -1,6 +1,8 @@
 //! Ticketing systems: alerts with observables.
 use super::alerter::{Alerter, Make};
-use super::context::{Context, address, by_severity, constants, holds_secret, literal, members};
+use super::context::{
+    Context, NO_ADDRESS, address, by_severity, constants, holds_secret, is_address, literal, members,
+};
 use super::destination::{Destination, Webhook};
 use crate::node::{Data, Entry, Node};
 use crate::yaml::Yaml;
@@ -92,6 +94,9 @@ fn iris(context: &mut Context<'_>) -> Vec<Destination> {
     context.needs(&["iris_host"]);
     let host = context.options.text("iris_host").unwrap_or_default();
     context.options.carried("iris_host", "the destination's address");
+    if !is_address(&host) || host.contains("://") {
+        return context.refuse("iris_host", "not the name of a host");
+    }
     let Some(token) = context.secret("iris_api_token", "IRIS_API_TOKEN") else { return Vec::new() };
     let url = Yaml::Text(format!("https://{}", host.trim_end_matches('/')));
     let webhook = Webhook::json(url, Yaml::Map(body)).auth(Yaml::map([("bearer", token)]));
@@ -154,6 +159,9 @@ fn thehive(context: &mut Context<'_>) -> Vec<Destination> {
         );
         return Vec::new();
     };
+    if !is_address(&format!("{}:{port}", host.trim_end_matches('/'))) {
+        return context.refuse("hive_connection", NO_ADDRESS);
+    }
     let token = context.secrets.reference("HIVE_APIKEY", "hive_apikey", key, None);
     context.options.changed("hive_connection", "the destination's address, with the API of TheHive 5; the key is a variable, certificates are always verified, and there is no proxy");
     let url = address(&format!("{}:{port}", host.trim_end_matches('/')));
@@ -203,11 +211,14 @@ fn tag(context: &mut Context<'_>, item: &Node) -> Option<Yaml> {
     Some(if is_field { context.field(&text) } else { literal(&text) })
 }
 
+/// The bytes of the name of a custom field.
+const NAME_MAX: usize = 200;
+
 fn custom_fields(context: &mut Context<'_>, node: &Node) -> Option<Yaml> {
     let Data::List(items) = &node.data else { return None };
     let mut made = Vec::new();
     for item in items {
-        let name = item.get("name")?.text()?;
+        let name = item.get("name")?.text().filter(|name| name.len() <= NAME_MAX)?;
         let value = item.get("value")?;
         let text = value
             .text()

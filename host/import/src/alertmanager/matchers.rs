@@ -107,7 +107,9 @@ pub(super) fn conditions(matchers: &[Matcher]) -> Result<Vec<Conditions>, String
             continue;
         }
         let with = |list: &Conditions| {
-            made.iter().map(|condition| [list.as_slice(), &[condition.clone()]].concat()).collect::<Vec<_>>()
+            made.iter()
+                .map(|condition| [list.as_slice(), std::slice::from_ref(condition)].concat())
+                .collect::<Vec<_>>()
         };
         all = all.iter().flat_map(with).collect();
         if all.len() > ALTERNATIVES_MAX {

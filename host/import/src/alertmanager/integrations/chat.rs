@@ -154,8 +154,7 @@ fn pushover(context: &mut Context<'_>) -> Result<Destination, String> {
 fn seconds(text: &str) -> Option<u64> {
     let mut total: u64 = 0;
     let mut digits = String::new();
-    let mut units = text.chars();
-    while let Some(c) = units.next() {
+    for c in text.chars() {
         if c.is_ascii_digit() {
             digits.push(c);
             continue;
