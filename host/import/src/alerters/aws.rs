@@ -168,18 +168,20 @@ fn sqs(context: &mut Context<'_>) -> Vec<Destination> {
     vec![Webhook::form(url, form).auth(auth).plain().made().about(name.as_deref())]
 }
 
+/// `eu-central-1`
+pub(crate) fn is_region(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 63
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
 fn region(context: &mut Context<'_>, option: &str, of_address: Option<&str>) -> String {
-    let is_region = |text: &String| {
-        !text.is_empty()
-            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-            && text.len() <= 63
-    };
-    let written = context.options.text(option).filter(is_region);
+    let written = context.options.text(option).filter(|region| is_region(region));
     match written {
         Some(_) => context.options.carried(option, "the destination's address and `auth`"),
         None => context.options.dropped(option, "not the name of a region"),
     }
-    let of_address = of_address.map(String::from).filter(is_region);
+    let of_address = of_address.map(String::from).filter(|region| is_region(region));
     written.or(of_address).unwrap_or_else(|| REGION.into())
 }
 

@@ -23,7 +23,7 @@ impl Context<'_> {
             return self.secret_as(option, variable, how);
         }
         let named = format!("{option}_file");
-        let path = self.options.text(&named)?;
+        let path = self.options.text(&named).filter(|path| !path.is_empty())?;
         if how.is_none() {
             self.options.carried(&named, "a secret in the same file");
             return Some(Yaml::map([("file", Yaml::Text(path))]));

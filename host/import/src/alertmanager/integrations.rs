@@ -5,7 +5,7 @@ mod incident; // incident management, mail, webhooks
 use std::collections::BTreeSet;
 
 use super::account::{Account, entry, items};
-use crate::alerters::{Context, Destination};
+use crate::alerters::{Context, Destination, is_address};
 use crate::names::{free, slug};
 use crate::node::{Data, Entry, Node};
 use crate::options::Options;
@@ -202,13 +202,15 @@ fn http_auth(context: &mut Context<'_>, variable: &str) -> Option<Yaml> {
         if let Some(value) = node.get(key).filter(|value| value.text().is_some()) {
             return Some(context.secrets.reference(variable, key, value, None));
         }
-        let path = node.get(&format!("{key}_file"))?.text()?;
+        let path = node.get(&format!("{key}_file"))?.text().filter(|path| !path.is_empty())?;
         Some(Yaml::map([("file", Yaml::Text(path))]))
     };
     let mut auth = None;
     if let Some(basic) = node.get("basic_auth") {
         let username = basic.get("username").and_then(Node::text).unwrap_or_default();
-        auth = secret(context, basic, "password").map(|password| crate::alerters::basic(&username, password));
+        auth = secret(context, basic, "password")
+            .filter(|_| !username.is_empty())
+            .map(|password| crate::alerters::basic(&username, password));
     } else if let Some(authorization) = node.get("authorization") {
         let kind = authorization.get("type").and_then(Node::text).unwrap_or_else(|| "Bearer".into());
         if kind.eq_ignore_ascii_case("bearer") {
@@ -260,9 +262,18 @@ fn required(context: &mut Context<'_>, option: &str) -> Result<Yaml, String> {
     plain(context, option).ok_or_else(|| format!("`{option}` is not a plain text"))
 }
 
-/// An address without its path, which the receiver has itself.
-fn base(url: &str) -> String {
+/// The address in an option, or the vendor's own, without its path: the receiver has that itself.
+fn base(context: &mut Context<'_>, option: &str, default: &str) -> String {
+    let Some(url) = context.options.text(option) else { return default.into() };
+    if !is_address(&url) {
+        context.options.dropped(option, format!("not an address: `{default}` is used"));
+        return default.into();
+    }
+    context.options.carried(option, "the destination's address");
     let start = url.find("://").map_or(0, |at| at + 3);
     let end = url[start..].find('/').map_or(url.len(), |at| at + start);
-    url[..end].to_string()
+    match start {
+        0 => format!("http://{}", &url[..end]),
+        _ => url[..end].to_string(),
+    }
 }

@@ -67,7 +67,8 @@ fn telegram(context: &mut Context<'_>) -> Result<Destination, String> {
     http_auth(context, "TELEGRAM_TOKEN");
     let room = context.options.text("chat_id").or_else(|| context.options.text("chat"));
     let room = room.ok_or("`chat_id` is missing")?;
-    let is_id = room.strip_prefix('-').unwrap_or(&room).bytes().all(|byte| byte.is_ascii_digit());
+    let digits = room.strip_prefix('-').unwrap_or(&room);
+    let is_id = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     if !is_id && tokens(&room).is_empty() {
         return Err("`chat_id` is not a number".into());
     }

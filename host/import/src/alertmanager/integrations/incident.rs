@@ -1,7 +1,8 @@
 //! Incident management, mail, and anything else that takes a request.
 use super::{Integration, base, http_auth, plain, required, secret_url};
 use crate::alerters::{
-    Context, Destination, Webhook, addresses, basic, header, is_private_host, literal, mailbox, members,
+    Context, Destination, Webhook, addresses, basic, header, is_private_host, is_region, literal, mailbox,
+    members,
 };
 use crate::mask::tokens;
 use crate::node::{Data, Node};
@@ -74,7 +75,7 @@ fn email(context: &mut Context<'_>) -> Result<Destination, String> {
     if tls != "starttls" {
         endpoint.push(("tls".into(), Yaml::text(tls)));
     }
-    if let Some(user) = context.options.text("auth_username") {
+    if let Some(user) = context.options.text("auth_username").filter(|user| !user.is_empty()) {
         context.options.carried("auth_username", "the destination's `auth`");
         let password = context.secret_or_file("auth_password", "SMTP_PASSWORD", None);
         endpoint.extend(password.map(|password| ("auth".to_string(), basic(&user, password))));
@@ -103,9 +104,7 @@ fn pagerduty(context: &mut Context<'_>) -> Result<Destination, String> {
         ("class", class),
     ]);
     context.options.dropped("details", "the details are the rule's own");
-    let url =
-        context.options.text("url").map_or_else(|| "https://events.pagerduty.com".into(), |url| base(&url));
-    context.options.carried("url", "the destination's address");
+    let url = base(context, "url", "https://events.pagerduty.com");
     let is_old = context.options.node("service_key").or_else(|| context.options.node("service_key_file"));
     let option = if is_old.is_some() { "service_key" } else { "routing_key" };
     let key = secret_url(context, option, "PAGERDUTY_ROUTING_KEY")?;
@@ -157,9 +156,7 @@ fn opsgenie(context: &mut Context<'_>) -> Result<Destination, String> {
         ("source", source),
     ]);
     context.options.dropped("details", "the details are the labels");
-    let url =
-        context.options.text("api_url").map_or_else(|| "https://api.opsgenie.com".into(), |url| base(&url));
-    context.options.carried("api_url", "the destination's address");
+    let url = base(context, "api_url", "https://api.opsgenie.com");
     let how = "`GenieKey {}`, with the key";
     let key = context.secret_or_file("api_key", "OPSGENIE_AUTHORIZATION", Some(how));
     let key = key.ok_or("`api_key` is missing, here and in `global`")?;
@@ -202,7 +199,7 @@ fn sns(context: &mut Context<'_>) -> Result<Destination, String> {
         Yaml::Text(arn) => arn.split(':').nth(3).filter(|region| !region.is_empty()).map(String::from),
         _ => None,
     });
-    let region = region.unwrap_or_else(|| "us-east-1".into());
+    let region = region.filter(|region| is_region(region)).unwrap_or_else(|| "us-east-1".into());
     let given = node
         .as_ref()
         .and_then(|node| Some((node.get("access_key")?.clone(), node.get("secret_key")?.clone())));
