@@ -127,3 +127,39 @@ const NOTES: &[&str] = &[
     "whoever was notified is also told the end",
     "a destination inside your own network needs `grants: { private_addresses: true }`",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVERYTHING: &str =
+        include_str!("../../../tests/cases/import-alertmanager/everything/in/alertmanager.yml");
+
+    fn of(text: &str) -> Import {
+        let file = SourceFile { path: "alertmanager.yml".into(), text: Ok(text.into()) };
+        import_alertmanager(&file, &AlertmanagerSettings { environment: "default", silences: None })
+    }
+
+    #[test]
+    fn whatever_is_missing_is_reported_and_no_secret_is_written() {
+        let lines: Vec<&str> = EVERYTHING.lines().collect();
+        for left_out in 0..lines.len() {
+            let kept = lines.iter().enumerate().filter(|(line, _)| *line != left_out).map(|(_, line)| *line);
+            let made = of(&kept.collect::<Vec<_>>().join("\n"));
+            assert!(!made.report.options.is_empty(), "without line {}", left_out + 1);
+            let written = made.files.iter().map(|file| file.text.clone()).chain([made.report.to_string()]);
+            for text in written {
+                assert!(!text.contains("geheim"), "without line {}:\n{text}", left_out + 1);
+            }
+        }
+    }
+
+    #[test]
+    fn every_option_has_an_outcome() {
+        let made = of(
+            "global: { x: 1 }\nroute: { y: 2 }\nreceivers: [{ name: a, z_configs: [{ k: v }] }]\nnew: []\n",
+        );
+        let told: Vec<&str> = made.report.options.iter().map(|outcome| outcome.option.as_str()).collect();
+        assert_eq!(told, ["global.x", "route.y", "receivers.name", "receivers.z_configs", "new"]);
+    }
+}
