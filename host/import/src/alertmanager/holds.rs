@@ -42,10 +42,12 @@ fn inhibition(rule: &Node) -> Result<Vec<(String, Yaml)>, String> {
     let sources = conditions(&matchers(rule, SOURCE)?)?;
     let targets = conditions(&matchers(rule, TARGET)?)?;
     let equal = texts(rule.get("equal"));
-    if let Some(own) = equal.iter().find(|label| matches!(label.as_str(), "alertname" | "severity")) {
-        return Err(format!(
-            "`equal` names `{own}`, which is not a label of an episode: write `inhibit:` for each rule"
-        ));
+    if equal.iter().any(|label| label == "alertname") {
+        let why = "`equal` names `alertname`: an episode of a rule has one severity, which `worse:` raises, so nothing is left to mute";
+        return Err(why.into());
+    }
+    if equal.iter().any(|label| label == "severity") {
+        return Err("`equal` names `severity`, which is not a label of an episode".into());
     }
     if sources.iter().chain(&targets).any(Vec::is_empty) {
         return Err("it has no matcher for its source or its target".into());
