@@ -110,6 +110,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Replay(args) => replay::replay(&args),
         Command::UpgradeGate(args) => upgrade_gate::upgrade_gate(&args),
         Command::Import(args::Import::Elastalert(args)) => import::elastalert(&args),
+        Command::Import(args::Import::Alertmanager(args)) => import::alertmanager(&args),
         Command::Plugin(command) => plugin::plugin(&command),
         Command::Node(args) => node::node(&args),
         Command::Schema { of } => {

@@ -1,26 +1,43 @@
-//! ElastAlert's alerters as destinations: a module per kind of product; each builds a request or says why there is none.
+//! ElastAlert's alerters as destinations: a module per kind of product; each builds destinations or says why there
+//! are none.
 mod alerter; // how an alerter is carried over
 mod context; // what every alerter needs
-mod slack; // a product of its own
-mod chat; // chat rooms and channels
+mod destination; // what comes of it
+mod mail; // mail servers
+mod slack; // Slack
+mod teams; // Microsoft Teams
+mod chat; // other chat rooms and channels
 mod chat_bots; // bots of chat products whose address holds the key
-mod incident; // incident management
+mod pagerduty; // PagerDuty
+mod incident; // other incident management
 mod monitor; // alert aggregators
-mod ticketing; // ticketing systems
+mod jira; // Jira
+mod ticketing; // other ticketing systems
+mod aws; // Amazon's services
 mod generic; // any HTTP receiver
-mod unsupported; // what one HTTP request cannot do
+mod unsupported; // what no receiver replaces
+mod custom; // Python classes of one's own
 
 pub(crate) use alerter::{Alerter, Make};
-pub(crate) use context::{Context, address};
+pub(crate) use aws::{is_region, is_sns_target};
+pub(crate) use context::{Context, address, basic, header, is_address, literal, members};
+pub(crate) use custom::stand_in;
+pub(crate) use destination::{Destination, Webhook, is_private_host};
+pub(crate) use mail::{addresses, mailbox};
 
 fn alerters() -> impl Iterator<Item = &'static Alerter> {
     [
+        mail::ALERTERS,
         slack::ALERTERS,
+        teams::ALERTERS,
         chat::ALERTERS,
         chat_bots::ALERTERS,
+        pagerduty::ALERTERS,
         incident::ALERTERS,
         monitor::ALERTERS,
+        jira::ALERTERS,
         ticketing::ALERTERS,
+        aws::ALERTERS,
         generic::ALERTERS,
         unsupported::ALERTERS,
     ]

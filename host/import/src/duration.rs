@@ -93,7 +93,8 @@ pub(crate) fn read(node: &Node) -> Result<Span, Wrong> {
     Ok(Span { text, millis })
 }
 
-fn of_millis(mut millis: u64) -> String {
+/// As manifests write it.
+pub(crate) fn of_millis(mut millis: u64) -> String {
     let mut out = String::new();
     for (_, letter, factor) in UNITS.iter().skip(1) {
         let factor = *factor as u64;

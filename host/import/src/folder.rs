@@ -129,6 +129,13 @@ fn candidates(folder: &Path, from: &str, name: &str) -> Vec<String> {
     both.into_iter().filter(|path| folder.join(path).is_file()).take(1).collect()
 }
 
+/// Reads one file; one that cannot be read has the reason in place of its text.
+#[must_use]
+pub fn read_file(path: &Path) -> SourceFile {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    SourceFile { path: name.to_string_lossy().into_owned(), text: text(path) }
+}
+
 fn text(path: &Path) -> Result<String, String> {
     watchbell_outside::read_text(path, FILE_BYTES_MAX).map_err(|error| match error {
         ReadError::TooLarge { .. } => format!("is larger than {} KiB", FILE_BYTES_MAX / 1024),

@@ -144,7 +144,7 @@ pub(crate) const PROCESS: &[(&str, &str)] = &[
     ("old_query_limit", "windows are contiguous: missed ones are caught up"),
     ("max_threads", "there is no thread pool to size; a cluster's `concurrency` limits its requests"),
     ("misfire_grace_time", "a late run still covers its window"),
-    ("max_aggregation", "messages are not aggregated"),
+    ("max_aggregation", "a group's message names ten keys and counts the others"),
     ("disable_rules_on_error", "failing rules are never disabled"),
     ("skip_invalid", "`watchbell check` reports every error before deployment"),
     ("show_disabled_rules", "`watchbell status` shows them"),

@@ -1,6 +1,7 @@
-//! Turns a folder of ElastAlert rules into a folder of manifests, and reports what became of every option.
+//! Turns a folder of ElastAlert rules into a folder of manifests, or Alertmanager's configuration into an environment, and
+//! reports what became of every option.
 //!
-//! [`read`] reads, [`import`] decides without any IO, [`write`] writes. Environment variables are never looked up and
+//! [`read`] reads, [`import`] and [`import_alertmanager`] decide without any IO, [`write`] writes. Environment variables are never looked up and
 //! credentials are never written out: manifests refer to both by name.
 mod limits; // sizes, depths and counts
 mod files; // as read, and to write
@@ -25,15 +26,18 @@ mod texts; // alert texts as templates
 mod secrets; // credentials, referred to by name
 mod alerters; // destinations
 mod clusters; // `es_host` and related options
+mod pace; // how often a rule notifies
 mod receivers; // whom a rule notifies
 mod surroundings; // what an import knows besides a rule's own options
 mod rule; // one rule → one manifest
 mod yaml; // the output
 mod import; // all of it, in order
+mod alertmanager; // Alertmanager's configuration
 mod check; // what `watchbell check` would say
 
+pub use alertmanager::{AlertmanagerSettings, import_alertmanager};
 pub use files::{File, SourceFile};
-pub use folder::{WriteFault, read, read_config, write};
+pub use folder::{WriteFault, read, read_config, read_file, write};
 pub use import::{Import, Settings, import};
 pub use names::slug;
 pub use report::{

@@ -2,6 +2,7 @@
 use crate::alerters::{self, Context, Make};
 use crate::node::{Data, Entry};
 use crate::options::Options;
+use crate::report::Fate;
 use crate::surroundings::Surroundings;
 use crate::texts::Terms;
 use crate::yaml::Yaml;
@@ -38,6 +39,7 @@ pub(crate) fn alerts(options: &mut Options) -> Vec<(String, Vec<Entry>)> {
     found
 }
 
+/// The destinations of the rule, each with the name to give it.
 pub(crate) fn destinations(
     options: &mut Options,
     terms: &mut Terms,
@@ -48,56 +50,75 @@ pub(crate) fn destinations(
     let mut told = Vec::new();
     for (name, own) in alerts {
         let Some(alerter) = alerters::alerter(name) else {
-            told.push((false, unknown(name)));
+            if !name.contains('.') {
+                told.push((Fate::Dropped, unknown(name)));
+                continue;
+            }
+            let (wanted, made) = alerters::stand_in(name, around.secrets).written("python");
+            told.push((
+                Fate::Changed,
+                format!(
+                    "`{name}` is a custom Python alerter, which does not run here: a `webhook` stands in for it in \
+                     environments/default.yaml, until you give it an address or an alerter plugin",
+                ),
+            ));
+            found.push((wanted, made));
             continue;
         };
         let made = match alerter.make {
             Make::Dropped(why) => {
                 options.drop_all(alerter.options, &format!("the alerter `{name}` is dropped"));
-                told.push((false, format!("`{name}` is dropped: {why}")));
+                told.push((Fate::Dropped, format!("`{name}` is dropped: {why}")));
                 continue;
             }
             Make::Destinations(make) => {
                 let mut own_options = options.with(own);
                 let mut context = Context { options: &mut own_options, terms, secrets: around.secrets };
                 let made = make(&mut context);
+                if made.is_empty() {
+                    // What it would have carried is not written either.
+                    own_options
+                        .findings
+                        .retain(|found| matches!(found.outcome.fate, Fate::Dropped | Fate::Failed));
+                }
                 options.faults.extend(own_options.faults);
                 let keys: Vec<&str> = own.iter().map(|entry| entry.key.as_str()).collect();
                 // An alerter's own options are nested inside `alert`.
                 for entry in own.iter().filter(|entry| {
                     !own_options.findings.iter().any(|found| found.outcome.place == entry.place)
                 }) {
-                    told.push((false, format!("`{}` of `{name}` is not supported", entry.key)));
+                    told.push((Fate::Dropped, format!("`{}` of `{name}` is not supported", entry.key)));
                 }
                 options.findings.extend(own_options.findings);
                 if !keys.is_empty() {
-                    told.push((true, format!("`{name}` with {} of its own", keys.join(", "))));
+                    told.push((Fate::Carried, format!("`{name}` with {} of its own", keys.join(", "))));
                 }
                 made
             }
         };
         if made.is_empty() {
-            told.push((false, format!("`{name}` is dropped: see its options")));
+            for option in
+                alerter.options.iter().filter(|option| !options.is_settled(option)).collect::<Vec<_>>()
+            {
+                options.dropped(option, format!("the alerter `{name}` is dropped"));
+            }
+            told.push((Fate::Dropped, format!("`{name}` is dropped: see its options")));
         } else {
-            told.push((true, format!("`{name}` as a destination in environments/default.yaml")));
+            told.push((Fate::Carried, format!("`{name}` as a destination in environments/default.yaml")));
         }
-        found.extend(made.into_iter().map(|destination| (name.clone(), destination)));
+        found.extend(made.into_iter().map(|destination| destination.written(alerter.name)));
     }
-    for (carried, what) in told {
-        match carried {
-            true => options.carried("alert", what),
-            false => options.dropped("alert", what),
+    for (fate, what) in told {
+        match fate {
+            Fate::Carried => options.carried("alert", what),
+            Fate::Changed => options.changed("alert", what),
+            Fate::Dropped | Fate::Failed => options.dropped("alert", what),
         }
     }
     found
 }
 
 fn unknown(name: &str) -> String {
-    if name.contains('.') {
-        return format!(
-            "`{name}` is a custom Python alerter: replace it with a `webhook` or an alerter plugin"
-        );
-    }
     match watchbell_manifest::nearest(name, alerters::names()) {
         Some(near) => format!("`{name}` is not an ElastAlert alerter; did you mean `{near}`?"),
         None => format!("`{name}` is not an ElastAlert alerter"),

@@ -143,7 +143,9 @@ impl fmt::Display for Fate {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let carried = self.rules.iter().filter(|rule| rule.became.is_some()).count();
-        writeln!(f, "{carried} of {} rules carried over", self.rules.len())?;
+        if !self.rules.is_empty() {
+            writeln!(f, "{carried} of {} rules carried over", self.rules.len())?;
+        }
         let of = |fate| self.count(fate);
         let (carried, changed) = (of(Fate::Carried), of(Fate::Changed));
         let (dropped, failed) = (of(Fate::Dropped), of(Fate::Failed));

@@ -5,6 +5,7 @@ use crate::hours;
 use crate::mask::{lone_token, tokens};
 use crate::node::{Data, Node};
 use crate::options::Options;
+use crate::pace::pace;
 use crate::receivers::{alerts, destinations};
 use crate::rule_types::rule_type;
 use crate::surroundings::Surroundings;
@@ -56,7 +57,7 @@ pub(crate) fn rule(options: &mut Options, around: &mut Surroundings<'_>) -> Made
         let remedy = "pass `--destination NAME` for such rules, or add another alerter under `alert`";
         options.fault("alert", message, remedy);
     }
-    let repeat = repeat(options, &module);
+    let pace = pace(options, &module, &key);
     left_behind(options);
 
     let text = |text: &str| Yaml::text(text);
@@ -84,8 +85,12 @@ pub(crate) fn rule(options: &mut Options, around: &mut Surroundings<'_>) -> Made
     }
     put("params", (!params.is_empty()).then_some(Yaml::Map(params)));
     put("severity", severity(options));
-    let told =
-        [("title", texts.title.map(Yaml::Text)), ("body", texts.body.map(Yaml::Text)), ("repeat", repeat)];
+    let told = [
+        ("title", texts.title.map(Yaml::Text)),
+        ("body", texts.body.map(Yaml::Text)),
+        ("group", pace.group),
+        ("repeat", pace.repeat),
+    ];
     let told: Vec<(String, Yaml)> =
         told.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?))).collect();
     put("alert", Some(Yaml::Map(told)));
@@ -201,39 +206,6 @@ fn schedule(options: &mut Options) -> Vec<(&'static str, Yaml)> {
     made
 }
 
-/// `realert` and related options.
-fn repeat(options: &mut Options, module: &str) -> Option<Yaml> {
-    options.dropped("realert_key", "episodes are kept per value of `key`");
-    options.dropped(
-        "exponential_realert",
-        "an open episode repeats at a fixed interval; use `escalate` to notify others later",
-    );
-    let span = options.span("realert")?;
-    if matches!(module, "any" | "blacklist" | "whitelist" | "change" | "new_term") {
-        match span.millis {
-            Some(0) => options.carried("realert", "every match notifies"),
-            _ => options.dropped(
-                "realert",
-                "every match notifies once: a rule that reports documents mutes none of them",
-            ),
-        }
-        return None;
-    }
-    if span.millis == Some(0) {
-        options.changed(
-            "realert",
-            "no `repeat`: an episode notifies when it opens and when it ends, however many matches it has",
-        );
-        return None;
-    }
-    let what = format!(
-        "`alert.repeat: {}`: an episode notifies when it opens and again at this interval while it lasts; nothing is muted",
-        span.text
-    );
-    options.changed("realert", what);
-    Some(Yaml::Text(span.text))
-}
-
 fn terms(options: &mut Options, kind: &str, key: &[String]) -> Terms {
     let include = options.texts("include").unwrap_or_default();
     let metric = match (options.text("metric_agg_key"), options.text("metric_agg_type")) {
@@ -300,20 +272,6 @@ fn severity(options: &mut Options) -> Option<Yaml> {
 
 /// Options without an equivalent, and why.
 fn left_behind(options: &mut Options) {
-    options.drop_all(
-        &[
-            "aggregation",
-            "aggregation_key",
-            "aggregate_by_match_time",
-            "aggregation_alert_time_compared_with_timestamp_field",
-            "summary_table_fields",
-            "summary_table_type",
-            "summary_table_max_rows",
-            "summary_prefix",
-            "summary_suffix",
-        ],
-        "messages are not aggregated: an episode is one message, however many matches it has",
-    );
     options.drop_all(&["include_fields", "_source_enabled"], "only the fields that the rule needs are read");
     options.drop_all(
         &[

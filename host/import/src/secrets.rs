@@ -45,6 +45,13 @@ impl Secrets {
         Yaml::map([("env", Yaml::text(wanted))])
     }
 
+    /// A variable for what the file `of` holds, which is not read; and its name.
+    pub(crate) fn of_file(&mut self, wanted: &str, of: &str, what: &str) -> (String, Yaml) {
+        let name = self.named(wanted, of);
+        self.needed.entry(name.clone()).or_insert_with(|| what.to_string());
+        (name.clone(), Yaml::map([("env", Yaml::Text(name))]))
+    }
+
     /// The variables that `written` refers to.
     pub(crate) fn needed(&self, written: &Yaml) -> Vec<SecretNeeded> {
         let mut used = BTreeSet::new();

@@ -340,6 +340,11 @@ pub enum Import {
     /// Nothing is guessed: the report names what cannot be converted, with a reason. Variables are not looked up and
     /// credentials are not written: the report says which ones to set.
     Elastalert(Elastalert),
+    /// Convert Alertmanager's configuration: receivers to destinations, inhibition, mute times and silences.
+    ///
+    /// It writes an environment, and `alertmanager-routes.md` about the routes: here a rule names its destinations itself.
+    /// Every option is reported by line. Credentials are not written: the report says which variables to set.
+    Alertmanager(Alertmanager),
 }
 
 #[derive(Debug, Args)]
@@ -358,6 +363,30 @@ pub struct Elastalert {
     /// The value of a `@@TOKEN@@` in the environment; may be given several times.
     #[arg(long = "token", value_name = "KEY=VALUE", value_parser = key_value)]
     pub tokens: Vec<(String, String)>,
+    #[command(flatten)]
+    pub shown: ImportShown,
+}
+
+#[derive(Debug, Args)]
+pub struct Alertmanager {
+    /// The configuration, `alertmanager.yml`.
+    pub file: PathBuf,
+    /// Silences that `amtool silence query -o json` printed; they become maintenance windows.
+    #[arg(long, value_name = "FILE")]
+    pub silences: Option<PathBuf>,
+    /// Where to write `environments/` and `alertmanager-routes.md`.
+    #[arg(long, value_name = "DIR", default_value = "rules")]
+    pub out: PathBuf,
+    /// The environment to write; one other than `default` is laid over a `default.yaml` that is there already.
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = environment_name)]
+    pub environment: String,
+    #[command(flatten)]
+    pub shown: ImportShown,
+}
+
+/// What an import writes and prints.
+#[derive(Debug, Args)]
+pub struct ImportShown {
     /// Overwrite existing files.
     #[arg(long)]
     pub overwrite: bool,
@@ -370,6 +399,14 @@ pub struct Elastalert {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// It becomes the name of a file.
+fn environment_name(text: &str) -> Result<String, String> {
+    match watchbell_import::slug(text) {
+        Some(slug) if slug == text.to_lowercase() => Ok(text.to_owned()),
+        _ => Err("a name consists of letters, digits, `_`, `.` and `-`".into()),
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,9 +1,15 @@
-//! `watchbell import elastalert`: converts a folder of ElastAlert rules to a folder of manifests.
+//! `watchbell import`: converts a folder of ElastAlert rules to a folder of manifests, and Alertmanager's configuration to
+//! an environment.
+use std::path::Path;
+
 use anyhow::Context;
 use serde_json::json;
-use watchbell_import::{Settings, import, read, read_config, write};
+use watchbell_import::{
+    AlertmanagerSettings, Fate, Import, Settings, import, import_alertmanager, read, read_config, read_file,
+    write,
+};
 
-use super::args::Elastalert;
+use super::args::{Alertmanager, Elastalert, ImportShown};
 use super::place::catalog;
 use super::{Colour, Failure, json, note, paint, plain, print};
 use crate::catalog::Catalog;
@@ -30,8 +36,40 @@ pub(crate) fn elastalert(args: &Elastalert) -> Result<(), Failure> {
     if Catalog::has_plugins() {
         made.refuse_rejected(&catalog(None)?).context("cannot write the manifests to check them")?;
     }
+    show(&made, &args.out, &args.shown)?;
+    if made.report.is_complete() {
+        return Ok(());
+    }
+    if !args.shown.json {
+        let warning = paint("some rules were not imported:", Colour::Yellow);
+        note(&format!("{warning} the report says where, why and what to do"));
+    }
+    Err(Failure::Told)
+}
+
+pub(crate) fn alertmanager(args: &Alertmanager) -> Result<(), Failure> {
+    let file = read_file(&args.file);
+    if let Err(why) = &file.text {
+        return Err(anyhow::anyhow!("`{}` {why}", args.file.display()).into());
+    }
+    let silences = args.silences.as_deref().map(read_file);
+    let settings = AlertmanagerSettings { environment: &args.environment, silences: silences.as_ref() };
+    let made = import_alertmanager(&file, &settings);
+    show(&made, &args.out, &args.shown)?;
+    if made.report.count(Fate::Failed) == 0 {
+        return Ok(());
+    }
+    if !args.shown.json {
+        let warning = paint("part of it was not imported:", Colour::Yellow);
+        note(&format!("{warning} the report says where and why"));
+    }
+    Err(Failure::Told)
+}
+
+/// Writes the files, and prints the report.
+fn show(made: &Import, out: &Path, args: &ImportShown) -> Result<(), Failure> {
     if !args.dry_run {
-        write(&args.out, &made.files, args.overwrite).with_context(
+        write(out, &made.files, args.overwrite).with_context(
             || "no existing file was changed\n\nhint: choose another folder, or pass `--overwrite`",
         )?;
     }
@@ -42,22 +80,15 @@ pub(crate) fn elastalert(args: &Elastalert) -> Result<(), Failure> {
     if args.json {
         let files: Vec<&str> = made.files.iter().map(|file| file.path.as_str()).collect();
         json(&json!({ "files": files, "report": made.report }))?;
-    } else {
-        for line in made.report.to_string().lines() {
-            print(&plain(line))?;
-        }
-        let (count, out) = (made.files.len(), plain(&args.out.display().to_string()));
-        print(&match args.dry_run {
-            true => format!("\n{count} files would be written below {out}"),
-            false => format!("\n{count} files written below {out}; {}", made.report.next_step(&out)),
-        })?;
-    }
-    if made.report.is_complete() {
         return Ok(());
     }
-    if !args.json {
-        let warning = paint("some rules were not imported:", Colour::Yellow);
-        note(&format!("{warning} the report says where, why and what to do"));
+    for line in made.report.to_string().lines() {
+        print(&plain(line))?;
     }
-    Err(Failure::Told)
+    let (count, out) = (made.files.len(), plain(&out.display().to_string()));
+    print(&match args.dry_run {
+        true => format!("\n{count} files would be written below {out}"),
+        false => format!("\n{count} files written below {out}; {}", made.report.next_step(&out)),
+    })?;
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! How to carry over one of ElastAlert's alerters.
 use super::context::Context;
-use crate::yaml::Yaml;
+use super::destination::Destination;
 
 pub(crate) struct Alerter {
     pub(crate) name: &'static str,
@@ -12,6 +12,6 @@ pub(crate) struct Alerter {
 
 pub(crate) enum Make {
     /// Returns the destinations; if there are none, the options' findings say why.
-    Destinations(fn(&mut Context<'_>) -> Vec<Yaml>),
+    Destinations(fn(&mut Context<'_>) -> Vec<Destination>),
     Dropped(&'static str),
 }

@@ -1,9 +1,9 @@
 //! Chat rooms and channels.
-use serde_json::json;
-
 use super::alerter::{Alerter, Make};
-use super::context::{Context, Webhook, literal, members};
+use super::context::{Context, by_severity, is_address, members};
+use super::destination::{Destination, Webhook};
 use super::slack::each;
+use crate::mask::tokens;
 use crate::yaml::Yaml;
 
 pub(super) const ALERTERS: &[Alerter] = &[
@@ -134,173 +134,170 @@ pub(super) const ALERTERS: &[Alerter] = &[
     },
 ];
 
-fn mattermost(context: &mut Context<'_>) -> Vec<Yaml> {
+/// What a text may consist of to be a mention.
+const MENTIONS: &[&str] = &["@"];
+
+fn mattermost(context: &mut Context<'_>) -> Vec<Destination> {
     let timeout = context.plumbing("mattermost");
-    let title = context.constant_or("mattermost_title", "{{ headline }}");
-    let attachment = members([
-        ("fallback", Some(Yaml::text("{{ headline }}"))),
-        ("color", Some(context.constant_or("mattermost_msg_color", "danger"))),
-        ("title", Some(title)),
+    let params = members([
+        ("username", context.plain("mattermost_username_override")),
+        ("icon_url", context.plain("mattermost_icon_url_override")),
+        ("icon_emoji", context.emoji("mattermost_emoji_override")),
         ("pretext", context.constant("mattermost_msg_pretext")),
-        ("text", Some(Yaml::text("{{ body }}"))),
-        ("title_link", context.constant("mattermost_title_link")),
+        ("color", context.colour("mattermost_msg_color")),
+        ("fields", context.fields("mattermost_msg_fields", true)),
+        ("author_name", context.plain("mattermost_author_name")),
+        ("author_link", context.plain("mattermost_author_link")),
+        ("author_icon", context.plain("mattermost_author_icon")),
+        ("image_url", context.plain("mattermost_image_url")),
+        ("thumb_url", context.plain("mattermost_thumb_url")),
         ("footer", context.constant("mattermost_footer")),
-        ("footer_icon", context.constant("mattermost_footer_icon")),
-        ("image_url", context.constant("mattermost_image_url")),
-        ("thumb_url", context.constant("mattermost_thumb_url")),
-        ("author_name", context.constant("mattermost_author_name")),
-        ("author_link", context.constant("mattermost_author_link")),
-        ("author_icon", context.constant("mattermost_author_icon")),
+        ("footer_icon", context.plain("mattermost_footer_icon")),
     ]);
-    let body = members([
-        ("username", context.constant("mattermost_username_override")),
-        ("icon_url", context.constant("mattermost_icon_url_override")),
-        ("icon_emoji", context.constant("mattermost_emoji_override")),
-        ("attachments", Some(Yaml::List(vec![Yaml::Map(attachment)]))),
-    ]);
-    context.options.dropped("mattermost_msg_fields", "the message's text shows its fields");
+    let options = &mut *context.options;
+    options.dropped("mattermost_title", "the title is the rule's `alert.title`");
+    options.dropped(
+        "mattermost_title_link",
+        "the link opens the documents in Kibana, if the cluster has `kibana:`",
+    );
     each(
         context,
         "mattermost_webhook_url",
         "MATTERMOST_WEBHOOK_URL",
         "mattermost_channel_override",
-        |url, channel| with_channel(url, channel, &body, timeout.clone()),
+        |url, channel| in_channel("mattermost", url, channel.map(String::from), &params, timeout.clone()),
     )
 }
 
-fn with_channel(url: Yaml, channel: Option<&str>, body: &[(String, Yaml)], timeout: Option<String>) -> Yaml {
-    let channel = channel.map(|channel| ("channel".to_string(), literal(channel)));
-    let body = channel.into_iter().chain(body.iter().cloned()).collect();
-    Webhook::json(url, Yaml::Map(body)).timeout(timeout).made()
+fn in_channel(
+    product: &'static str,
+    url: Yaml,
+    channel: Option<String>,
+    params: &[(String, Yaml)],
+    timeout: Option<String>,
+) -> Destination {
+    let channel = channel.map(|channel| ("channel".to_string(), Yaml::Text(channel)));
+    let params = channel.into_iter().chain(params.iter().cloned()).collect();
+    Destination::new(product, url).params(params).timeout(timeout)
 }
 
-fn rocketchat(context: &mut Context<'_>) -> Vec<Yaml> {
+fn rocketchat(context: &mut Context<'_>) -> Vec<Destination> {
     let timeout = context.plumbing("rocket_chat");
-    let attachment = members([
-        ("color", Some(context.constant_or("rocket_chat_msg_color", "danger"))),
-        ("title", Some(Yaml::text("{{ headline }}"))),
-        ("text", Some(Yaml::text("{{ body }}"))),
+    let params = members([
+        ("alias", context.plain("rocket_chat_username_override")),
+        ("emoji", context.emoji("rocket_chat_emoji_override")),
+        ("mention", context.mention("rocket_chat_text_string", MENTIONS)),
+        ("color", context.colour("rocket_chat_msg_color")),
+        ("fields", context.fields("rocket_chat_alert_fields", true)),
     ]);
-    let body = members([
-        ("username", context.constant("rocket_chat_username_override")),
-        ("emoji", context.constant("rocket_chat_emoji_override")),
-        ("text", context.constant("rocket_chat_text_string")),
-        ("attachments", Some(Yaml::List(vec![Yaml::Map(attachment)]))),
-    ]);
-    context.options.dropped("rocket_chat_alert_fields", "the message's text shows its fields");
     each(
         context,
         "rocket_chat_webhook_url",
         "ROCKET_CHAT_WEBHOOK_URL",
         "rocket_chat_channel_override",
-        |url, channel| with_channel(url, channel, &body, timeout.clone()),
+        |url, channel| {
+            let channel = channel.map(|channel| match channel.starts_with(['#', '@']) {
+                true => channel.to_string(),
+                // Rocket.Chat takes a name without `#` for the ID of a room.
+                false => format!("#{channel}"),
+            });
+            in_channel("rocket-chat", url, channel, &params, timeout.clone())
+        },
     )
 }
 
-fn discord(context: &mut Context<'_>) -> Vec<Yaml> {
+fn discord(context: &mut Context<'_>) -> Vec<Destination> {
     let timeout = context.plumbing("discord");
     context
         .options
         .drop_all(&["discord_http_proxy", "discord_https_proxy"], "destinations have no proxy setting");
-    let content = match context.constant("discord_emoji_title") {
-        Some(Yaml::Text(emoji)) => format!("{emoji} {{{{ headline }}}} {emoji}"),
-        _ => "{{ headline }}".into(),
-    };
-    let footer = members([
-        ("text", context.constant("discord_embed_footer")),
-        ("icon_url", context.constant("discord_embed_icon_url")),
-    ]);
-    let embed = members([
-        ("description", Some(Yaml::text("{{ body | cut(4096) }}"))),
-        (
-            "color",
-            Some(context.value("discord_embed_color").unwrap_or_else(|| Yaml::Number("16777215".into()))),
-        ),
-        ("footer", (!footer.is_empty()).then_some(Yaml::Map(footer))),
-    ]);
-    let body = Yaml::map([("content", Yaml::Text(content)), ("embeds", Yaml::List(vec![Yaml::Map(embed)]))]);
-    let urls = context.secrets_of("discord_webhook_url", "DISCORD_WEBHOOK_URL");
-    urls.into_iter().map(|url| Webhook::json(url, body.clone()).timeout(timeout.clone()).made()).collect()
-}
-
-fn googlechat(context: &mut Context<'_>) -> Vec<Yaml> {
-    let timeout = context.plumbing("googlechat");
-    let is_card = context.options.text("googlechat_format").as_deref() == Some("card");
-    context.options.carried("googlechat_format", "in the destination's request");
-    let body = if is_card {
-        let header = members([
-            ("title", context.constant("googlechat_header_title")),
-            ("subtitle", context.constant("googlechat_header_subtitle")),
-            ("imageUrl", context.constant("googlechat_header_image")),
-        ]);
-        let text = Yaml::from(json!({ "widgets": [{ "textParagraph": { "text": "{{ body }}" } }] }));
-        let mut sections = vec![text];
-        if let Some(link) = context.constant("googlechat_footer_kibanalink") {
-            let click = Yaml::map([("openLink", Yaml::map([("url", link)]))]);
-            let button = Yaml::map([(
-                "textButton",
-                Yaml::map([("text", Yaml::text("VISIT KIBANA")), ("onClick", click)]),
-            )]);
-            let widget = Yaml::map([("buttons", Yaml::List(vec![button]))]);
-            sections.push(Yaml::map([("widgets", Yaml::List(vec![widget]))]));
+    context.options.dropped("discord_emoji_title", "the title is the rule's `alert.title`: write it there");
+    let color = context.options.text("discord_embed_color").and_then(|text| {
+        let number = text.parse::<u32>().ok().filter(|number| *number <= 0x00FF_FFFF);
+        match number {
+            Some(number) => {
+                context.options.carried("discord_embed_color", "`params.color`, until the episode is over");
+                Some(Yaml::Text(format!("#{number:06x}")))
+            }
+            None => {
+                let why = "not the number of a colour: the colour follows the severity";
+                context.options.dropped("discord_embed_color", why);
+                None
+            }
         }
-        let card = members([
-            ("header", (!header.is_empty()).then_some(Yaml::Map(header))),
-            ("sections", Some(Yaml::List(sections))),
-        ]);
-        Yaml::map([("cards", Yaml::List(vec![Yaml::Map(card)]))])
-    } else {
-        Yaml::from(json!({ "text": "{{ body }}" }))
-    };
-    let urls = context.secrets_of("googlechat_webhook_url", "GOOGLECHAT_WEBHOOK_URL");
+    });
+    let params = members([
+        ("color", color),
+        ("footer", context.constant("discord_embed_footer")),
+        ("footer_icon", context.plain("discord_embed_icon_url")),
+    ]);
+    let urls = context.secrets_of("discord_webhook_url", "DISCORD_WEBHOOK_URL");
     urls.into_iter()
-        .map(|url| Webhook::json(url, body.clone()).timeout(timeout.clone()).plain().made())
+        .map(|url| Destination::new("discord", url).params(params.clone()).timeout(timeout.clone()))
         .collect()
 }
 
-/// HipChat's API v2, "Send room notification".
-fn hipchat(context: &mut Context<'_>) -> Vec<Yaml> {
+fn googlechat(context: &mut Context<'_>) -> Vec<Destination> {
+    let timeout = context.plumbing("googlechat");
+    match context.options.text("googlechat_format").as_deref() {
+        Some("card") => context.options.carried("googlechat_format", "messages are cards"),
+        _ => context.options.changed("googlechat_format", "messages are cards"),
+    }
+    context.options.dropped("googlechat_header_title", "the title is the rule's `alert.title`");
+    context.options.dropped(
+        "googlechat_footer_kibanalink",
+        "the link opens the documents in Kibana, if the cluster has `kibana:`",
+    );
+    let image = context.options.text("googlechat_header_image").and_then(|url| {
+        if url.starts_with("https://") || !tokens(&url).is_empty() {
+            return context.plain("googlechat_header_image");
+        }
+        context.options.dropped("googlechat_header_image", "Google Chat shows pictures of `https://` alone");
+        None
+    });
+    let params = members([("subtitle", context.constant("googlechat_header_subtitle")), ("image", image)]);
+    let urls = context.secrets_of("googlechat_webhook_url", "GOOGLECHAT_WEBHOOK_URL");
+    urls.into_iter()
+        .map(|url| Destination::new("google-chat", url).params(params.clone()).timeout(timeout.clone()))
+        .collect()
+}
+
+fn hipchat(context: &mut Context<'_>) -> Vec<Destination> {
     let timeout = context.plumbing("hipchat");
-    context.needs(&["hipchat_auth_token", "hipchat_room_id"]);
+    if context.needs(&["hipchat_auth_token", "hipchat_room_id"]).is_none() {
+        return Vec::new();
+    }
     let domain = context.options.text("hipchat_domain").unwrap_or_else(|| "api.hipchat.com".into());
     context.options.carried("hipchat_domain", "in the destination's address");
+    if !is_address(&domain) || domain.contains("://") {
+        return context.refuse("hipchat_domain", "not the name of a host");
+    }
     let Some(room) = context.options.text("hipchat_room_id") else { return Vec::new() };
     context.options.changed(
         "hipchat_room_id",
-        "in the destination's address; HipChat shut down in 2019: point the destination at its replacement",
+        "`params.room`; HipChat shut down in 2019: point the destination at a compatible server",
     );
-    let url = Yaml::Text(format!("https://{domain}/v2/room/{room}/notification"));
     let Some(token) = context.secret("hipchat_auth_token", "HIPCHAT_AUTH_TOKEN") else { return Vec::new() };
-    let notify = context.value("hipchat_notify").unwrap_or(Yaml::Bool(true));
-    if context.options.text("hipchat_message_format").as_deref() == Some("text") {
-        context.options.carried("hipchat_message_format", "in the destination's request");
-    } else {
-        context.options.changed(
-            "hipchat_message_format",
-            "`text`: messages are plain text, so HTML would show as written",
-        );
-    }
-    let mentions: String = context
-        .options
-        .texts("hipchat_mentions")
-        .unwrap_or_default()
-        .iter()
-        .map(|name| format!("@{name} "))
-        .collect();
-    context.options.carried("hipchat_mentions", "before the message");
-    let Yaml::Text(mentions) = literal(&mentions) else { return Vec::new() };
-    let body = members([
-        ("from", context.constant("hipchat_from")),
-        ("color", Some(context.constant_or("hipchat_message_color", "red"))),
-        ("message_format", Some(Yaml::text("text"))),
-        ("message", Some(Yaml::Text(format!("{mentions}{{{{ body | cut(9000) }}}}")))),
-        ("notify", Some(notify)),
+    let notify = context.options.flag("hipchat_notify").filter(|notify| !notify);
+    context.options.carried("hipchat_notify", "`params.notify`");
+    context.options.changed("hipchat_message_format", "messages are HTML, in which values are escaped");
+    let mentions = context.options.texts("hipchat_mentions").unwrap_or_default();
+    let mentions: Vec<String> = mentions.iter().map(|name| format!("@{name}")).collect();
+    context.options.carried("hipchat_mentions", "`params.mention`, in a message of its own");
+    let colours = &["yellow", "green", "red", "purple", "gray", "random"];
+    let params = members([
+        ("room", Some(Yaml::Text(room.clone()))),
+        ("from", context.plain("hipchat_from")),
+        ("color", context.one_of("hipchat_message_color", colours)),
+        ("notify", notify.map(|_| Yaml::List(Vec::new()))),
+        ("mention", (!mentions.is_empty()).then(|| by_severity(&Yaml::Text(mentions.join(" "))))),
     ]);
-    let webhook = Webhook::json(url, Yaml::Map(body)).auth(Yaml::map([("bearer", token)]));
-    vec![webhook.plain().timeout(timeout).made()]
+    let made = Destination::new("hipchat", Yaml::Text(format!("https://{domain}")));
+    let made = made.auth(Some(Yaml::map([("bearer", token)]))).params(params).timeout(timeout);
+    vec![made.about(Some(&room))]
 }
 
-fn gitter(context: &mut Context<'_>) -> Vec<Yaml> {
+fn gitter(context: &mut Context<'_>) -> Vec<Destination> {
     let timeout = context.plumbing("gitter");
     let body = Yaml::map([
         ("message", Yaml::text("{{ body }}")),
@@ -310,7 +307,7 @@ fn gitter(context: &mut Context<'_>) -> Vec<Yaml> {
     urls.into_iter().map(|url| Webhook::json(url, body.clone()).timeout(timeout.clone()).made()).collect()
 }
 
-fn matrixhookshot(context: &mut Context<'_>) -> Vec<Yaml> {
+fn matrixhookshot(context: &mut Context<'_>) -> Vec<Destination> {
     let timeout = context.plumbing("matrixhookshot");
     let text = context.constant_or("matrixhookshot_text", "{{ body }}");
     let body = Yaml::Map(members([

@@ -2,8 +2,9 @@
 use serde_json::json;
 
 use super::alerter::{Alerter, Make};
-use super::context::{Context, Webhook, literal, members};
-use crate::node::{Data, Node};
+use super::context::{Context, is_address, members};
+use super::destination::{Destination, Webhook};
+use crate::mask::{lone_token, tokens};
 use crate::yaml::Yaml;
 
 pub(super) const ALERTERS: &[Alerter] = &[
@@ -64,6 +65,12 @@ pub(super) const ALERTERS: &[Alerter] = &[
         make: Make::Destinations(line),
     },
     Alerter {
+        name: "linenotify",
+        also: &[],
+        options: &["linenotify_access_token"],
+        make: Make::Destinations(linenotify),
+    },
+    Alerter {
         name: "webex_webhook",
         also: &["webex_incoming"],
         options: &[
@@ -86,59 +93,49 @@ pub(super) const ALERTERS: &[Alerter] = &[
         ],
         make: Make::Destinations(chatwork),
     },
-    Alerter {
-        name: "ms_power_automate",
-        also: &["ms_powerautomate"],
-        options: &[
-            "ms_power_automate_webhook_url",
-            "ms_power_automate_webhook_url_from_field",
-            "ms_power_automate_proxy",
-            "ms_power_automate_alert_summary",
-            "ms_power_automate_summary_text_size",
-            "ms_power_automate_body_text_size",
-            "ms_power_automate_ca_certs",
-            "ms_power_automate_ignore_ssl_errors",
-            "ms_power_automate_alert_facts",
-            "ms_power_automate_kibana_discover_color",
-            "ms_power_automate_kibana_discover_attach_url",
-            "ms_power_automate_kibana_discover_title",
-            "ms_power_automate_opensearch_discover_color",
-            "ms_power_automate_opensearch_discover_attach_url",
-            "ms_power_automate_opensearch_discover_title",
-            "ms_power_automate_teams_card_width_full",
-        ],
-        make: Make::Destinations(power_automate),
-    },
 ];
 
 fn of(body: serde_json::Value) -> Yaml {
     Yaml::from(body)
 }
 
-fn telegram(context: &mut Context<'_>) -> Vec<Yaml> {
+fn telegram(context: &mut Context<'_>) -> Vec<Destination> {
     let timeout = context.plumbing("telegram");
+    if context.needs(&["telegram_bot_token", "telegram_room_id"]).is_none() {
+        return Vec::new();
+    }
+    let Some(room) = context.options.text("telegram_room_id") else { return Vec::new() };
+    let digits = room.strip_prefix('-').unwrap_or(&room);
+    let is_id = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let is_name = room.strip_prefix('@').is_some_and(|name| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    });
+    if !is_id && !is_name && tokens(&room).is_empty() {
+        return context.refuse("telegram_room_id", "not a chat: its ID, or `@name` of a public group");
+    }
+    context.options.carried("telegram_room_id", "`params.chat`");
+    let topic = context.options.text("telegram_thread_id");
+    let topic = topic.filter(|topic| topic.parse::<i64>().is_ok() || lone_token(topic).is_some());
+    match topic {
+        Some(_) => context.options.carried("telegram_thread_id", "`params.topic`"),
+        None => context.options.dropped("telegram_thread_id", "not the ID of a topic, which is a number"),
+    }
     let host = context.options.text("telegram_api_url").unwrap_or_else(|| "api.telegram.org".into());
     context.options.carried("telegram_api_url", "part of the URL in the variable");
+    context.options.changed("telegram_parse_mode", "HTML, in which values are escaped");
     let how = format!("`https://{host}/bot{{}}`, with the bot's token");
-    let url = context.secret_as("telegram_bot_token", "TELEGRAM_BOT_URL", Some(&how));
-    context.needs(&["telegram_room_id"]);
-    let room = context.constant("telegram_room_id");
-    context.options.changed(
-        "telegram_parse_mode",
-        "none: the text is sent as is, because Telegram rejects a message with foreign markup",
-    );
-    let body = members([
-        ("chat_id", room),
-        ("message_thread_id", context.value("telegram_thread_id")),
-        ("text", Some(Yaml::text("⚠ {{ headline | cut(300) }} ⚠\n{{ body | cut(3700) }}"))),
-        ("disable_web_page_preview", Some(Yaml::Bool(true))),
-    ]);
-    let Some(url) = url else { return Vec::new() };
-    let webhook = Webhook::json(url, Yaml::Map(body)).timeout(timeout).plain();
-    vec![Webhook { path: Some(Yaml::text("/sendMessage")), ..webhook }.made()]
+    let Some(url) = context.secret_as("telegram_bot_token", "TELEGRAM_BOT_URL", Some(&how)) else {
+        return Vec::new();
+    };
+    let topic = topic.map(|topic| match lone_token(&topic) {
+        Some(_) => Yaml::Token(topic),
+        None => Yaml::Number(topic),
+    });
+    let params = members([("chat", Some(Yaml::Text(room.clone()))), ("topic", topic)]);
+    vec![Destination::new("telegram", url).params(params).timeout(timeout).about(Some(&room))]
 }
 
-fn dingtalk(context: &mut Context<'_>) -> Vec<Yaml> {
+fn dingtalk(context: &mut Context<'_>) -> Vec<Destination> {
     let timeout = context.plumbing("dingtalk");
     if context.options.node("dingtalk_sign").is_some() {
         context.options.dropped("dingtalk_sign", "each request would need a timestamped signature: let the bot identify its callers by keyword or address instead");
@@ -183,7 +180,7 @@ fn in_query(name: &str, value: Yaml) -> Yaml {
     Yaml::map([("query", Yaml::map([("name", Yaml::text(name)), ("value", value)]))])
 }
 
-fn lark(context: &mut Context<'_>) -> Vec<Yaml> {
+fn lark(context: &mut Context<'_>) -> Vec<Destination> {
     let how = "`https://open.feishu.cn/open-apis/bot/v2/hook/{}`, with the bot's id";
     let Some(url) = context.secret_as("lark_bot_id", "LARK_WEBHOOK_URL", Some(how)) else {
         return Vec::new();
@@ -193,7 +190,7 @@ fn lark(context: &mut Context<'_>) -> Vec<Yaml> {
     vec![Webhook::json(url, Yaml::map([("msg_type", kind), ("content", content)])).plain().made()]
 }
 
-fn workwechat(context: &mut Context<'_>) -> Vec<Yaml> {
+fn workwechat(context: &mut Context<'_>) -> Vec<Destination> {
     let Some(key) = context.secret("work_wechat_bot_id", "WORK_WECHAT_BOT_KEY") else { return Vec::new() };
     let kind = match context.options.text("work_wechat_msgtype").as_deref() {
         Some("markdown") => "markdown",
@@ -205,31 +202,56 @@ fn workwechat(context: &mut Context<'_>) -> Vec<Yaml> {
     vec![Webhook::json(url, body).auth(in_query("key", key)).plain_unless(kind == "markdown").made()]
 }
 
-fn yzj(context: &mut Context<'_>) -> Vec<Yaml> {
+fn yzj(context: &mut Context<'_>) -> Vec<Destination> {
     let timeout = context.plumbing("yzj");
     let Some(token) = context.secret("yzj_token", "YZJ_TOKEN") else { return Vec::new() };
     let host = context.options.text("yzj_custom_loc").unwrap_or_else(|| "www.yunzhijia.com".into());
     context.options.carried("yzj_custom_loc", "in the destination's address");
-    let kind = context.value("yzj_type").unwrap_or(Yaml::Number("0".into()));
+    if !is_address(&host) || host.contains("://") {
+        return context.refuse("yzj_custom_loc", "not the name of a host");
+    }
+    let kind = context.constant("yzj_type").unwrap_or(Yaml::Number("0".into()));
     let url = Yaml::Text(format!("https://{host}/gateway/robot/webhook/send"));
     let webhook =
         Webhook::json(url, of(json!({ "content": "{{ body }}" }))).auth(in_query("yzjtoken", token)).plain();
     vec![Webhook { query: vec![("yzjtype".into(), kind)], ..webhook.timeout(timeout) }.made()]
 }
 
-fn line(context: &mut Context<'_>) -> Vec<Yaml> {
-    context.needs(&["line_to"]);
-    let to = context.constant("line_to");
+fn line(context: &mut Context<'_>) -> Vec<Destination> {
+    if context.needs(&["line_channel_access_token", "line_to"]).is_none() {
+        return Vec::new();
+    }
+    let Some(to) = context.options.text("line_to") else { return Vec::new() };
+    let is_id = to.len() == 33
+        && to.starts_with(['U', 'C', 'R'])
+        && to[1..].bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if !is_id && tokens(&to).is_empty() {
+        return context.refuse("line_to", "not the ID of a user, group or room: `U…`, `C…` or `R…`");
+    }
+    context.options.carried("line_to", "`params.to`");
     let Some(token) = context.secret("line_channel_access_token", "LINE_CHANNEL_ACCESS_TOKEN") else {
         return Vec::new();
     };
-    let messages = of(json!([{ "type": "text", "text": "{{ body | cut(4800) }}" }]));
-    let body = Yaml::Map(members([("to", to), ("messages", Some(messages))]));
-    let url = Yaml::text("https://api.line.me/v2/bot/message/push");
-    vec![Webhook::json(url, body).auth(Yaml::map([("bearer", token)])).plain().made()]
+    vec![of_line(token, &to)]
 }
 
-fn webex(context: &mut Context<'_>) -> Vec<Yaml> {
+/// LINE Notify ended in March 2025. Its tokens are worth nothing to its successor.
+fn linenotify(context: &mut Context<'_>) -> Vec<Destination> {
+    context.options.changed(
+        "linenotify_access_token",
+        "LINE Notify ended in March 2025: the destination uses the Messaging API, which needs the token of a channel \
+         (the variable LINE_CHANNEL_ACCESS_TOKEN) and whom to notify (the token LINE_TO)",
+    );
+    let what = "the access token of a channel of LINE's Messaging API";
+    vec![of_line(context.secrets.new_reference("LINE_CHANNEL_ACCESS_TOKEN", what), "@@LINE_TO@@")]
+}
+
+fn of_line(token: Yaml, to: &str) -> Destination {
+    let made = Destination::new("line", Yaml::text("https://api.line.me"));
+    made.auth(Some(Yaml::map([("bearer", token)]))).params(vec![("to".into(), Yaml::text(to))])
+}
+
+fn webex(context: &mut Context<'_>) -> Vec<Destination> {
     let prefix =
         if context.options.has("webex_incoming_webhook_id") { "webex_incoming" } else { "webex_webhook" };
     let (id, kind) = match prefix {
@@ -245,7 +267,7 @@ fn webex(context: &mut Context<'_>) -> Vec<Yaml> {
     vec![webhook.plain_unless(markdown).made()]
 }
 
-fn chatwork(context: &mut Context<'_>) -> Vec<Yaml> {
+fn chatwork(context: &mut Context<'_>) -> Vec<Destination> {
     let timeout = context.plumbing("chatwork");
     context.needs(&["chatwork_room_id"]);
     let room = context.options.text("chatwork_room_id").unwrap_or_default();
@@ -259,62 +281,4 @@ fn chatwork(context: &mut Context<'_>) -> Vec<Yaml> {
         ("body", Yaml::text("{{ body | cut(2000) }}")),
     ]);
     vec![Webhook::form(url, form).auth(header).timeout(timeout).plain().made()]
-}
-
-fn power_automate(context: &mut Context<'_>) -> Vec<Yaml> {
-    let timeout = context.plumbing("ms_power_automate");
-    let summary = context.constant_or("ms_power_automate_alert_summary", "{{ headline }}");
-    let size = context.constant_or("ms_power_automate_summary_text_size", "large");
-    let heading = Yaml::map([
-        ("type", Yaml::text("TextBlock")),
-        ("text", summary),
-        ("weight", Yaml::text("Bolder")),
-        ("wrap", Yaml::Bool(true)),
-        ("size", size),
-    ]);
-    let text = members([
-        ("type", Some(Yaml::text("TextBlock"))),
-        ("text", Some(Yaml::text("{{ body }}"))),
-        ("spacing", Some(Yaml::text("Large"))),
-        ("wrap", Some(Yaml::Bool(true))),
-        ("size", context.constant("ms_power_automate_body_text_size")),
-    ]);
-    let mut blocks = vec![heading, Yaml::Map(text)];
-    if let Some(facts) = context.options.node("ms_power_automate_alert_facts") {
-        let facts = facts_of(context, &facts);
-        context.told_fields("ms_power_automate_alert_facts");
-        blocks.push(Yaml::map([("type", Yaml::text("FactSet")), ("facts", Yaml::List(facts))]));
-    }
-    let full = context.options.flag("ms_power_automate_teams_card_width_full") == Some(true);
-    context.options.carried("ms_power_automate_teams_card_width_full", "in the destination's request");
-    context.options.dropped(
-        "ms_power_automate_webhook_url_from_field",
-        "a destination has one address: a document cannot choose where messages go",
-    );
-    let content = members([
-        // As a member name, `$schema` would be read as an operator of the request's template.
-        ("type", Some(Yaml::text("AdaptiveCard"))),
-        ("version", Some(Yaml::text("1.4"))),
-        ("body", Some(Yaml::List(blocks))),
-        ("msteams", full.then(|| Yaml::map([("width", Yaml::text("Full"))]))),
-    ]);
-    let attachment = Yaml::map([
-        ("contentType", Yaml::text("application/vnd.microsoft.card.adaptive")),
-        ("content", Yaml::Map(content)),
-    ]);
-    let body = Yaml::map([("type", Yaml::text("message")), ("attachments", Yaml::List(vec![attachment]))]);
-    let urls = context.secrets_of("ms_power_automate_webhook_url", "MS_POWER_AUTOMATE_WEBHOOK_URL");
-    urls.into_iter().map(|url| Webhook::json(url, body.clone()).timeout(timeout.clone()).made()).collect()
-}
-
-fn facts_of(context: &mut Context<'_>, facts: &Node) -> Vec<Yaml> {
-    let Data::List(items) = &facts.data else { return Vec::new() };
-    items
-        .iter()
-        .filter_map(|fact| {
-            let name = literal(&fact.get("name")?.text()?);
-            let value = context.field(&fact.get("value")?.text()?);
-            Some(Yaml::map([("title", name), ("value", value)]))
-        })
-        .collect()
 }

@@ -1,11 +1,14 @@
 //! What every alerter needs: the rule's options, what its messages may name, and a place for secrets.
-use crate::mask::{lone_token, variables};
+use super::destination::Destination;
+use crate::mask::{lone_token, tokens, variables};
 use crate::node::{Data, Node};
 use crate::options::Options;
 use crate::secrets::Secrets;
 use crate::texts::python::{Part, Which, read};
 use crate::texts::{Dialect, Term, Terms, Writer, jinja};
 use crate::yaml::Yaml;
+
+const IN_PARAMS: &str = "in the destination's `params`";
 
 pub(crate) struct Context<'a> {
     pub(crate) options: &'a mut Options,
@@ -14,13 +17,32 @@ pub(crate) struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// A secret, or the file that the option of the same name and `_file` names.
+    pub(crate) fn secret_or_file(&mut self, option: &str, variable: &str, how: Option<&str>) -> Option<Yaml> {
+        if self.options.node(option).is_some() {
+            return self.secret_as(option, variable, how);
+        }
+        let named = format!("{option}_file");
+        let path = self.options.text(&named).filter(|path| !path.is_empty())?;
+        if how.is_none() {
+            self.options.carried(&named, "a secret in the same file");
+            return Some(Yaml::map([("file", Yaml::Text(path))]));
+        }
+        let what = how.unwrap_or("{}").replace("{}", "VALUE");
+        let (name, reference) =
+            self.secrets.of_file(variable, &path, &format!("{what}, from the file `{path}`"));
+        self.options
+            .changed(&named, format!("the variable {name}: the destination needs more than the file holds"));
+        Some(reference)
+    }
+
     /// A secret; `None`: the option is missing, which is a fault.
-    pub(super) fn secret(&mut self, option: &str, variable: &str) -> Option<Yaml> {
+    pub(crate) fn secret(&mut self, option: &str, variable: &str) -> Option<Yaml> {
         self.secret_as(option, variable, None)
     }
 
     /// A secret that is part of the variable's value: `how` has `{}` in its place.
-    pub(super) fn secret_as(&mut self, option: &str, variable: &str, how: Option<&str>) -> Option<Yaml> {
+    pub(crate) fn secret_as(&mut self, option: &str, variable: &str, how: Option<&str>) -> Option<Yaml> {
         self.needs(&[option])?;
         let node = self.options.node(option)?;
         self.options.text(option)?;
@@ -30,7 +52,7 @@ impl Context<'_> {
     }
 
     /// The same for each item of a list.
-    pub(super) fn secrets_of(&mut self, option: &str, variable: &str) -> Vec<Yaml> {
+    pub(crate) fn secrets_of(&mut self, option: &str, variable: &str) -> Vec<Yaml> {
         if self.needs(&[option]).is_none() || self.options.texts(option).is_none() {
             return Vec::new();
         }
@@ -55,18 +77,22 @@ impl Context<'_> {
     }
 
     /// A literal address. One that may contain a key, in its query or before `@`, is a secret.
-    pub(super) fn address(&mut self, option: &str, variable: &str) -> Option<Yaml> {
+    pub(crate) fn address(&mut self, option: &str, variable: &str) -> Option<Yaml> {
         self.needs(&[option])?;
         let text = self.options.text(option)?;
         if holds_secret(&text) {
             return self.secret(option, variable);
+        }
+        if !is_address(&text) {
+            self.options.dropped(option, NO_ADDRESS);
+            return None;
         }
         self.options.carried(option, "the destination's address");
         Some(address(&text))
     }
 
     /// `None`: an option is missing, which is a fault.
-    pub(super) fn needs(&mut self, names: &[&str]) -> Option<()> {
+    pub(crate) fn needs(&mut self, names: &[&str]) -> Option<()> {
         let missing: Vec<&str> =
             names.iter().copied().filter(|option| self.options.node(option).is_none()).collect();
         for option in &missing {
@@ -80,25 +106,25 @@ impl Context<'_> {
     }
 
     /// Literal text in the request.
-    pub(super) fn constant(&mut self, option: &str) -> Option<Yaml> {
-        let text = self.options.text(option)?;
+    pub(crate) fn constant(&mut self, option: &str) -> Option<Yaml> {
+        let text = self.filled_in(option)?;
         self.options.carried(option, "in the destination's request");
         Some(literal(&text))
     }
 
-    pub(super) fn constant_or(&mut self, option: &str, default: &str) -> Yaml {
+    pub(crate) fn constant_or(&mut self, option: &str, default: &str) -> Yaml {
         self.constant(option).unwrap_or_else(|| Yaml::text(default))
     }
 
     /// Numbers and strings as they are.
-    pub(super) fn value(&mut self, option: &str) -> Option<Yaml> {
+    pub(crate) fn value(&mut self, option: &str) -> Option<Yaml> {
         let node = self.options.node(option)?;
         self.options.carried(option, "in the destination's request");
         Some(constants(&node))
     }
 
     /// A text in which `{field}` stands for a value of the match.
-    pub(super) fn formatted(&mut self, option: &str) -> Option<Yaml> {
+    pub(crate) fn formatted(&mut self, option: &str) -> Option<Yaml> {
         let text = self.options.text(option)?;
         match self.format(&text) {
             Ok(template) => {
@@ -112,7 +138,201 @@ impl Context<'_> {
         }
     }
 
-    pub(super) fn formatted_list(&mut self, option: &str) -> Vec<Yaml> {
+    /// A text whose `{0}` stands for the first of the fields that `arguments` lists.
+    pub(crate) fn formatted_with(&mut self, option: &str, arguments: &str) -> Option<Yaml> {
+        let Some(names) = self.options.texts(arguments) else { return self.constant(option) };
+        let text = self.options.text(option)?;
+        match self.filled(&text, &names) {
+            Ok(template) => {
+                self.told_fields(option);
+                self.options.settle(arguments, format!("written into `{option}`"));
+                Some(Yaml::Text(template))
+            }
+            Err(why) => {
+                self.options.dropped(option, why);
+                None
+            }
+        }
+    }
+
+    /// `{0}` and the like in `text`, by the names of fields.
+    pub(crate) fn filled(&mut self, text: &str, names: &[String]) -> Result<String, String> {
+        let mut writer = Writer::new(Dialect::Webhook);
+        for part in read(text)? {
+            let name = match &part {
+                Part::Literal(text) => {
+                    writer.text(text);
+                    continue;
+                }
+                Part::Field { which: Which::Index(index), .. } => {
+                    names.get(*index).ok_or_else(|| format!("`{{{index}}}` has no argument"))?
+                }
+                Part::Field { which: Which::Name(name), .. } => {
+                    return Err(format!("`{{{name}}}` has no argument of that name"));
+                }
+            };
+            match self.term(name) {
+                Term::Constant(text) => writer.text(&text),
+                Term::Told(expression) | Term::Untold(expression) => writer.expression(&expression),
+            }
+        }
+        Ok(writer.end())
+    }
+
+    /// A parameter that is not a template.
+    pub(crate) fn plain(&mut self, option: &str) -> Option<Yaml> {
+        let text = self.filled_in(option)?;
+        self.options.carried(option, IN_PARAMS);
+        Some(Yaml::Text(text))
+    }
+
+    /// An empty text is as good as none, and receivers refuse some of them.
+    fn filled_in(&mut self, option: &str) -> Option<String> {
+        let text = self.options.text(option)?;
+        if text.trim().is_empty() {
+            self.options.dropped(option, "empty");
+            return None;
+        }
+        Some(text)
+    }
+
+    /// A parameter by severity, of which ElastAlert has one value for all.
+    pub(crate) fn one_of(&mut self, option: &str, allowed: &[&str]) -> Option<Yaml> {
+        let text = self.options.text(option)?;
+        let known = allowed.iter().find(|known| known.eq_ignore_ascii_case(&text));
+        match known {
+            Some(known) => {
+                self.options.carried(option, "in the destination's `params`, the same for each severity");
+                Some(by_severity(&Yaml::text(*known)))
+            }
+            None => {
+                let one_of = allowed.join(", ");
+                self.options.dropped(option, format!("not one of {one_of}: the rule's `severity` decides"));
+                None
+            }
+        }
+    }
+
+    /// A number by severity, of which ElastAlert has one value for all.
+    pub(crate) fn level(&mut self, option: &str, least: i64, most: i64) -> Option<Yaml> {
+        let text = self.options.text(option)?;
+        match text.parse::<i64>() {
+            Ok(number) if (least..=most).contains(&number) => {
+                self.options.carried(option, "in the destination's `params`, the same for each severity");
+                Some(by_severity(&Yaml::Number(number.to_string())))
+            }
+            _ => {
+                let why = format!("not a number from {least} to {most}: the rule's `severity` decides");
+                self.options.dropped(option, why);
+                None
+            }
+        }
+    }
+
+    /// `#rrggbb`, or Slack's name of a colour.
+    pub(crate) fn colour(&mut self, option: &str) -> Option<Yaml> {
+        let text = self.options.text(option)?;
+        let named = match text.as_str() {
+            "good" => Some("#2eb886"),
+            "warning" => Some("#daa038"),
+            "danger" => Some("#a30200"),
+            _ => None,
+        };
+        let digits = text.strip_prefix('#').unwrap_or_default();
+        let is_colour = digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        match named.map(String::from).or_else(|| is_colour.then(|| text.clone())) {
+            Some(colour) => {
+                self.options.carried(option, "`params.color`, until the episode is over");
+                Some(Yaml::Text(colour))
+            }
+            None => {
+                self.options
+                    .dropped(option, "not a colour such as `#a30200`: the colour follows the severity");
+                None
+            }
+        }
+    }
+
+    /// An emoji between colons.
+    pub(crate) fn emoji(&mut self, option: &str) -> Option<Yaml> {
+        let text = self.options.text(option)?;
+        let name = text.strip_prefix(':').and_then(|text| text.strip_suffix(':')).unwrap_or_default();
+        if name.is_empty() || name.contains(':') {
+            self.options.dropped(option, "not an emoji name between colons");
+            return None;
+        }
+        self.options.carried(option, IN_PARAMS);
+        Some(Yaml::Text(text))
+    }
+
+    /// Text that only mentions people becomes `params.mention`.
+    pub(crate) fn mention(&mut self, option: &str, marks: &[&str]) -> Option<Yaml> {
+        let text = self.options.text(option).filter(|text| !text.trim().is_empty())?;
+        if text.split_whitespace().all(|word| marks.iter().any(|mark| word.starts_with(mark))) {
+            self.options.carried(option, "`params.mention`, for each severity");
+            return Some(by_severity(&Yaml::Text(text)));
+        }
+        self.options.dropped(option, "the text of a message is the rule's `alert.body`: write it there");
+        None
+    }
+
+    /// Fields of a message: a title, and a text or the name of a field.
+    pub(crate) fn fields(&mut self, option: &str, with_short: bool) -> Option<Yaml> {
+        let items = match self.options.node(option)?.data {
+            Data::List(items) => items,
+            _ => return None,
+        };
+        let mut made = Vec::new();
+        for item in &items {
+            let Some(title) = item.get("title").or_else(|| item.get("name")).and_then(Node::text) else {
+                continue;
+            };
+            let arguments: Option<Vec<String>> = match item.get("args").map(|node| &node.data) {
+                Some(Data::List(names)) => names.iter().map(Node::text).collect(),
+                _ => None,
+            };
+            let value = item.get("value").and_then(Node::text);
+            let value = match (arguments, value) {
+                (Some(names), value) => {
+                    let text = value.unwrap_or_else(|| {
+                        (0..names.len()).map(|index| format!("{{{index}}}")).collect::<Vec<_>>().join("\n")
+                    });
+                    match self.filled(&text, &names) {
+                        Ok(template) => Yaml::Text(template),
+                        Err(why) => {
+                            self.options.dropped(option, why);
+                            return None;
+                        }
+                    }
+                }
+                (None, Some(name)) => self.field(&name),
+                (None, None) => continue,
+            };
+            let short = item.get("short").map(|node| Yaml::Bool(node.data == Data::Bool(true)));
+            made.push(Yaml::Map(members([
+                ("title", Some(literal(&title))),
+                ("value", Some(value)),
+                ("short", short.filter(|_| with_short)),
+            ])));
+        }
+        // The most that receivers of such fields take.
+        let most = if with_short { 20 } else { 10 };
+        let is_cut = made.len() > most;
+        made.truncate(most);
+        self.told_fields(option);
+        if is_cut {
+            self.options.changed(option, format!("the first {most}: a message has no more"));
+        }
+        Some(Yaml::List(made))
+    }
+
+    /// Gives up on an alerter; the rule's other destinations are kept.
+    pub(crate) fn refuse(&mut self, option: &str, why: impl Into<String>) -> Vec<Destination> {
+        self.options.dropped(option, why);
+        Vec::new()
+    }
+
+    pub(crate) fn formatted_list(&mut self, option: &str) -> Vec<Yaml> {
         let texts = self.options.texts(option).unwrap_or_default();
         let made: Vec<Yaml> =
             texts.iter().filter_map(|text| self.format(text).ok()).map(Yaml::Text).collect();
@@ -142,14 +362,14 @@ impl Context<'_> {
     }
 
     /// A template of Jinja2.
-    pub(super) fn jinja(&mut self, text: &str) -> Result<String, String> {
+    pub(crate) fn jinja(&mut self, text: &str) -> Result<String, String> {
         let root = self.options.text("jinja_root_name").unwrap_or_else(|| "_data".into());
         let (options, terms) = (&*self.options, &mut *self.terms);
         jinja::rewrite(text, &root, &mut |name| terms.expression(options, name, Dialect::Webhook))
     }
 
     /// The typed value of a field, or of a rule option if there is no such field.
-    pub(super) fn field(&mut self, name: &str) -> Yaml {
+    pub(crate) fn field(&mut self, name: &str) -> Yaml {
         match self.term(name) {
             Term::Constant(text) => literal(&text),
             Term::Told(expression) => Yaml::Text(format!("{{{{ {expression} }}}}")),
@@ -166,7 +386,7 @@ impl Context<'_> {
     }
 
     /// Records that an option with fields was carried, and which of them the rule does not report.
-    pub(super) fn told_fields(&mut self, option: &str) {
+    pub(crate) fn told_fields(&mut self, option: &str) {
         let untold: Vec<String> =
             std::mem::take(&mut self.terms.untold).into_iter().map(|name| format!("`{name}`")).collect();
         if untold.is_empty() {
@@ -182,7 +402,7 @@ impl Context<'_> {
     }
 
     /// Handles the options that all alerters of a product have; returns the timeout.
-    pub(super) fn plumbing(&mut self, prefix: &str) -> Option<String> {
+    pub(crate) fn plumbing(&mut self, prefix: &str) -> Option<String> {
         let of = |name: &str| format!("{prefix}_{name}");
         for name in ["proxy", "proxy_login", "proxy_pass", "proxy_password"] {
             self.options.dropped(&of(name), "destinations have no proxy setting");
@@ -209,117 +429,25 @@ impl Context<'_> {
     }
 }
 
-/// A destination of the product `webhook`.
-pub(super) struct Webhook {
-    pub(super) url: Yaml,
-    pub(super) auth: Option<Yaml>,
-    pub(super) path: Option<Yaml>,
-    pub(super) query: Vec<(String, Yaml)>,
-    pub(super) headers: Vec<(String, Yaml)>,
-    pub(super) body: Option<Yaml>,
-    pub(super) form: Option<Yaml>,
-    pub(super) timeout: Option<String>,
-    /// The format of its texts, if not the product's default.
-    pub(super) text: Option<&'static str>,
-}
-
-impl Webhook {
-    pub(super) fn json(url: Yaml, body: Yaml) -> Self {
-        Self {
-            url,
-            auth: None,
-            path: None,
-            query: Vec::new(),
-            headers: Vec::new(),
-            body: Some(body),
-            form: None,
-            timeout: None,
-            text: None,
-        }
-    }
-
-    pub(super) fn form(url: Yaml, form: Yaml) -> Self {
-        Self { body: None, form: Some(form), ..Self::json(url, Yaml::Null) }
-    }
-
-    pub(super) fn auth(mut self, auth: Yaml) -> Self {
-        self.auth = Some(auth);
-        self
-    }
-
-    /// Its receiver shows texts as they are, markup included.
-    pub(super) fn plain(self) -> Self {
-        self.plain_unless(false)
-    }
-
-    pub(super) fn plain_unless(mut self, reads_markdown: bool) -> Self {
-        self.text = (!reads_markdown).then_some("plain");
-        self
-    }
-
-    pub(super) fn timeout(mut self, timeout: Option<String>) -> Self {
-        self.timeout = timeout;
-        self
-    }
-
-    pub(super) fn made(self) -> Yaml {
-        let mut params = Vec::new();
-        params.extend(self.path.map(|path| ("path".to_string(), path)));
-        for (name, pairs) in [("query", self.query), ("headers", self.headers)] {
-            if !pairs.is_empty() {
-                params.push((name.to_string(), Yaml::Map(pairs)));
-            }
-        }
-        params.extend(self.body.map(|body| ("body".to_string(), body)));
-        params.extend(self.form.map(|form| ("form".to_string(), form)));
-        destination("webhook", self.url, self.auth, self.text, params, self.timeout)
-    }
-}
-
-pub(super) fn destination(
-    product: &str,
-    url: Yaml,
-    auth: Option<Yaml>,
-    text: Option<&str>,
-    params: Vec<(String, Yaml)>,
-    timeout: Option<String>,
-) -> Yaml {
-    let private = matches!(&url, Yaml::Text(url) if is_private(url));
-    let mut entries = vec![("use".to_string(), Yaml::text(product)), ("url".to_string(), url)];
-    entries.extend(auth.map(|auth| ("auth".to_string(), auth)));
-    entries.extend(text.map(|form| ("text".to_string(), Yaml::text(form))));
-    if !params.is_empty() {
-        entries.push(("params".to_string(), Yaml::Map(params)));
-    }
-    // ElastAlert allows such an address; here it needs a grant.
-    if private {
-        entries.push(("grants".to_string(), Yaml::map([("private_addresses", Yaml::Bool(true))])));
-    }
-    entries.extend(timeout.map(|timeout| ("timeout".to_string(), Yaml::Text(timeout))));
-    Yaml::Map(entries)
-}
-
-fn is_private(url: &str) -> bool {
-    let host = url.split("://").nth(1).unwrap_or_default();
-    let host = host.split(['/', ':', '?']).next().unwrap_or_default();
-    let address: Option<std::net::Ipv4Addr> = host.parse().ok();
-    host == "localhost" || address.is_some_and(|address| address.is_loopback() || address.is_private())
-}
-
 /// A map of a request, without absent members.
-pub(super) fn members<const N: usize>(entries: [(&str, Option<Yaml>); N]) -> Vec<(String, Yaml)> {
+pub(crate) fn members<const N: usize>(entries: [(&str, Option<Yaml>); N]) -> Vec<(String, Yaml)> {
     entries.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?))).collect()
 }
 
+/// The same value for each severity.
+pub(crate) fn by_severity(value: &Yaml) -> Yaml {
+    Yaml::map([("info", value.clone()), ("warning", value.clone()), ("critical", value.clone())])
+}
+
 /// Literal text, with nothing that the request's template would evaluate.
-pub(super) fn literal(text: &str) -> Yaml {
+pub(crate) fn literal(text: &str) -> Yaml {
     let mut writer = Writer::new(Dialect::Webhook);
     writer.text(text);
     Yaml::Text(writer.end())
 }
 
 /// A literal tree, with nothing that a template would evaluate.
-pub(super) fn constants(node: &Node) -> Yaml {
+pub(crate) fn constants(node: &Node) -> Yaml {
     match &node.data {
         Data::List(items) => Yaml::List(items.iter().map(constants).collect()),
         Data::Map(entries) => {
@@ -331,17 +459,49 @@ pub(super) fn constants(node: &Node) -> Yaml {
 }
 
 /// Whether an address may hold a key: in a query, or before `@`.
-pub(super) fn holds_secret(url: &str) -> bool {
+pub(crate) fn holds_secret(url: &str) -> bool {
     // The `@` of a token does not count.
     crate::mask::mask(url).map_or(true, |masked| masked.contains(['?', '@']))
 }
 
 /// Whether a member of this name is a secret, which a request must not contain.
-pub(super) fn is_secret(name: &str) -> bool {
+pub(crate) fn is_secret(name: &str) -> bool {
     let name = name.to_lowercase();
     ["auth", "api_key", "apikey", "api-key", "token", "secret", "password", "passwd", "cookie", "credential"]
         .iter()
         .any(|word| name.contains(word))
+}
+
+pub(crate) const NO_ADDRESS: &str = "not an address of `http://` or `https://`";
+
+/// Whether an address is one that a destination may have; what a token stands for is not known here.
+pub(crate) fn is_address(text: &str) -> bool {
+    if !tokens(text).is_empty() {
+        return true;
+    }
+    let rest = match text.trim().split_once("://") {
+        Some(("http" | "https", rest)) => rest,
+        Some(_) => return false,
+        None => text.trim(),
+    };
+    let end = rest.find('/').unwrap_or(rest.len());
+    let (server, path) = rest.split_at(end);
+    let (host, port) = match server.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse::<u16>().is_ok()),
+        None => (server, true),
+    };
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    let is_number =
+        host.split('.').next_back().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
+    let is_host = match is_number {
+        true => host.parse::<std::net::Ipv4Addr>().is_ok(),
+        false => host.len() <= 250 && host.split('.').all(is_label),
+    };
+    is_host && port && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#')
 }
 
 /// A literal address; `http://` if it has no scheme.
@@ -352,11 +512,38 @@ pub(crate) fn address(text: &str) -> Yaml {
 }
 
 /// A header that holds a secret.
-pub(super) fn header(name: &str, value: Yaml) -> Yaml {
+pub(crate) fn header(name: &str, value: Yaml) -> Yaml {
     Yaml::map([("header", Yaml::map([("name", Yaml::text(name)), ("value", value)]))])
 }
 
 /// A user and a secret password.
-pub(super) fn basic(username: &str, password: Yaml) -> Yaml {
+pub(crate) fn basic(username: &str, password: Yaml) -> Yaml {
     Yaml::map([("basic", Yaml::map([("username", Yaml::text(username)), ("password", password)]))])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_address;
+
+    #[test]
+    fn an_address_has_a_server() {
+        for text in
+            ["http://localhost:9093", "https://a.example.com/x/y", "am-1:9093", "10.0.0.1", "@@URL@@/x"]
+        {
+            assert!(is_address(text), "{text}");
+        }
+        for text in [
+            "",
+            "ftp://a",
+            "http://",
+            "http://a b",
+            "http://a:x",
+            "é",
+            "http://[::1]/x",
+            "1.2.3",
+            "http://a/#b",
+        ] {
+            assert!(!is_address(text), "{text}");
+        }
+    }
 }

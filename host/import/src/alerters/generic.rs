@@ -1,6 +1,8 @@
 //! Generic HTTP receivers.
 use super::alerter::{Alerter, Make};
-use super::context::{Context, Webhook, constants, is_secret, members};
+use super::context::{Context, basic, constants, is_secret, members};
+use super::destination::{Destination, Webhook};
+use crate::mask::tokens;
 use crate::node::{Data, Node};
 use crate::yaml::Yaml;
 
@@ -92,7 +94,7 @@ pub(super) const ALERTERS: &[Alerter] = &[
     },
 ];
 
-fn post(context: &mut Context<'_>) -> Vec<Yaml> {
+fn post(context: &mut Context<'_>) -> Vec<Destination> {
     let timeout = context.plumbing("http_post");
     let mut body = Vec::new();
     if let Some(node) = context.options.node("http_post_payload") {
@@ -119,7 +121,7 @@ fn post(context: &mut Context<'_>) -> Vec<Yaml> {
     request(context, "http_post", body, all, timeout)
 }
 
-fn post2(context: &mut Context<'_>) -> Vec<Yaml> {
+fn post2(context: &mut Context<'_>) -> Vec<Destination> {
     let timeout = context.plumbing("http_post2");
     let mut body = Vec::new();
     if let Some(node) = context.options.node("http_post2_payload") {
@@ -187,7 +189,7 @@ fn request(
     body: Vec<(String, Yaml)>,
     all: bool,
     timeout: Option<String>,
-) -> Vec<Yaml> {
+) -> Vec<Destination> {
     let of = |name: &str| format!("{prefix}_{name}");
     let what = "the message's own fields: `details` holds what the rule reports, in place of the document";
     context.options.changed(&of("all_values"), what);
@@ -251,7 +253,7 @@ fn headers(context: &mut Context<'_>, option: &str) -> (Vec<(String, Yaml)>, Opt
     (plain, auth)
 }
 
-fn gelf(context: &mut Context<'_>) -> Vec<Yaml> {
+fn gelf(context: &mut Context<'_>) -> Vec<Destination> {
     if context.options.text("gelf_type").as_deref() == Some("tcp") {
         context
             .options
@@ -265,29 +267,64 @@ fn gelf(context: &mut Context<'_>) -> Vec<Yaml> {
         "certificates are always verified against the system's authorities",
     );
     let timeout = context.plumbing("gelf");
-    let mut body = members([
-        ("version", Some(context.constant_or("gelf_version", "1.1"))),
-        ("host", Some(Yaml::text("watchbell"))),
-        ("short_message", Some(Yaml::text("{{ headline }}"))),
-        ("full_message", Some(Yaml::text("{{ body }}"))),
-        ("level", Some(context.value("gelf_log_level").unwrap_or(Yaml::Number("5".into())))),
-    ]);
-    if let Some(node) = context.options.node("gelf_payload") {
-        for entry in node.entries() {
-            if let Some(field) = entry.value.text() {
-                // GELF has its own names for all but additional fields, which begin with an underscore.
-                body.push((format!("_{}", entry.key.trim_start_matches('_')), context.field(&field)));
-            }
+    let (mut fields, mut odd) = (Vec::new(), Vec::new());
+    for entry in context.options.node("gelf_payload").iter().flat_map(Node::entries) {
+        // GELF has its own names for all but additional fields, which begin with an underscore.
+        let name = format!("_{}", entry.key.trim_start_matches('_'));
+        let is_name = name.len() > 1
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+            && name != "_id";
+        match entry.value.text().filter(|_| is_name) {
+            Some(field) => fields.push((name, context.field(&field))),
+            None => odd.push(format!("`{}`", entry.key)),
         }
-        context.told_fields("gelf_payload");
     }
+    context.told_fields("gelf_payload");
+    if !odd.is_empty() {
+        let what = format!("without {}: GELF has no such additional field", odd.join(", "));
+        context.options.changed("gelf_payload", what);
+    }
+    context.options.carried("gelf_version", "1.1, the only version in use");
+    let level = context.level("gelf_log_level", 0, 7);
     let (headers, auth) = headers(context, "gelf_http_headers");
+    if !headers.is_empty() {
+        context
+            .options
+            .changed("gelf_http_headers", "`auth` alone: a message to `gelf` has no other headers");
+    }
     let Some(url) = context.address("gelf_endpoint", "GELF_ENDPOINT") else { return Vec::new() };
-    let webhook = Webhook::json(url, Yaml::Map(body)).timeout(timeout).plain();
-    vec![Webhook { headers, auth, ..webhook }.made()]
+    let (url, path) = match url {
+        Yaml::Text(url) => input(&url),
+        // The variable holds all of the address.
+        secret => (secret, Some(Yaml::text(""))),
+    };
+    let params = members([
+        ("path", path),
+        ("level", level),
+        ("fields", (!fields.is_empty()).then_some(Yaml::Map(fields))),
+    ]);
+    vec![Destination::new("gelf", url).auth(auth).params(params).timeout(timeout)]
 }
 
-fn datadog(context: &mut Context<'_>) -> Vec<Yaml> {
+/// The server of an input, and its path unless it is the usual one.
+fn input(url: &str) -> (Yaml, Option<Yaml>) {
+    let start = url.find("://").map_or(0, |at| at + 3);
+    let Some(at) = url[start..].find('/').map(|at| at + start) else {
+        // The path of such an address is empty, and not `/gelf`.
+        return (Yaml::text(url), Some(Yaml::text("")));
+    };
+    let (server, path) = url.split_at(at);
+    let is_plain = path.split('/').skip(1).all(|part| {
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+    });
+    match (path, is_plain) {
+        ("/gelf", _) => (Yaml::text(server), None),
+        (path, true) => (Yaml::text(server), Some(Yaml::text(path))),
+        (_, false) => (Yaml::text(url), Some(Yaml::text(""))),
+    }
+}
+
+fn datadog(context: &mut Context<'_>) -> Vec<Destination> {
     let url = match context.options.has("datadog_api_url") {
         true => context.address("datadog_api_url", "DATADOG_API_URL"),
         false => Some(Yaml::text("https://api.datadoghq.com/api/v1/events")),
@@ -300,7 +337,7 @@ fn datadog(context: &mut Context<'_>) -> Vec<Yaml> {
     vec![Webhook::json(url, body).auth(auth).plain().made()]
 }
 
-fn smseagle(context: &mut Context<'_>) -> Vec<Yaml> {
+fn smseagle(context: &mut Context<'_>) -> Vec<Destination> {
     context.needs(&["smseagle_message_type"]);
     let kind = context.options.text("smseagle_message_type").unwrap_or_default();
     context.options.carried("smseagle_message_type", "the destination's path");
@@ -329,22 +366,60 @@ fn smseagle(context: &mut Context<'_>) -> Vec<Yaml> {
     vec![Webhook { path: Some(Yaml::text(path)), ..webhook }.made()]
 }
 
-/// Twilio's API, "Create a Message".
-fn twilio(context: &mut Context<'_>) -> Vec<Yaml> {
-    context.needs(&["twilio_account_sid", "twilio_to_number"]);
-    let account = context.options.text("twilio_account_sid").unwrap_or_default();
-    context.options.carried("twilio_account_sid", "the destination's address and `auth`");
-    context.options.carried("twilio_use_copilot", "if a messaging service is given, it is the sender");
-    let form = members([
-        ("To", context.constant("twilio_to_number")),
-        ("From", context.constant("twilio_from_number")),
-        ("MessagingServiceSid", context.constant("twilio_message_service_sid")),
-        // ElastAlert sends the title alone.
-        ("Body", Some(Yaml::text("{{ headline | cut(1500) }}"))),
-    ]);
+fn twilio(context: &mut Context<'_>) -> Vec<Destination> {
+    if context.needs(&["twilio_account_sid", "twilio_auth_token", "twilio_to_number"]).is_none() {
+        return Vec::new();
+    }
+    let sid = |text: &str, prefix: &str| {
+        !tokens(text).is_empty()
+            || text.strip_prefix(prefix).is_some_and(|digits| {
+                digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+            })
+    };
+    let Some(account) = context.options.text("twilio_account_sid") else { return Vec::new() };
+    if !sid(&account, "AC") {
+        return context
+            .refuse("twilio_account_sid", "not the SID of an account: `AC` and 32 hexadecimal digits");
+    }
+    context.options.carried("twilio_account_sid", "`params.account` and `auth`");
+    let numbers = context.options.texts("twilio_to_number").unwrap_or_default();
+    let is_number = |text: &str| {
+        let digits = text.strip_prefix('+').unwrap_or_default();
+        !tokens(text).is_empty()
+            || (7..=15).contains(&digits.len())
+                && digits.bytes().all(|byte| byte.is_ascii_digit())
+                && !digits.starts_with('0')
+    };
+    let odd: Vec<&str> = numbers.iter().filter(|number| !is_number(number)).map(String::as_str).collect();
+    if !odd.is_empty() {
+        let why = format!("not a number with a plus sign and the country's code: {}", odd.join(", "));
+        return context.refuse("twilio_to_number", why);
+    }
+    context.options.carried("twilio_to_number", "`params.to`");
+    let service = context.options.text("twilio_message_service_sid").filter(|service| sid(service, "MG"));
+    let number = context.options.text("twilio_from_number").filter(|number| !number.is_empty());
+    let with_service = context.options.flag("twilio_use_copilot") == Some(true) || number.is_none();
+    context.options.carried("twilio_use_copilot", "`params.messaging_service`, or `params.from`");
+    let sender = match (service, number) {
+        (Some(service), _) if with_service => {
+            context.options.dropped("twilio_from_number", "the messaging service chooses the sender");
+            context.options.carried("twilio_message_service_sid", "`params.messaging_service`");
+            ("messaging_service".to_string(), Yaml::Text(service))
+        }
+        (_, Some(number)) => {
+            context.options.dropped("twilio_message_service_sid", "`twilio_use_copilot` does not ask for it");
+            context.options.carried("twilio_from_number", "`params.from`");
+            ("from".to_string(), Yaml::Text(number))
+        }
+        _ => {
+            let why = "neither `twilio_from_number` nor the SID of a messaging service says who sends";
+            return context.refuse("twilio_to_number", why);
+        }
+    };
     let Some(token) = context.secret("twilio_auth_token", "TWILIO_AUTH_TOKEN") else { return Vec::new() };
-    let auth =
-        Yaml::map([("basic", Yaml::map([("username", Yaml::Text(account.clone())), ("password", token)]))]);
-    let url = Yaml::Text(format!("https://api.twilio.com/2010-04-01/Accounts/{account}/Messages.json"));
-    vec![Webhook::form(url, Yaml::Map(form)).auth(auth).plain().made()]
+    let mut params = vec![("account".to_string(), Yaml::Text(account.clone()))];
+    params.push(("to".into(), Yaml::texts(numbers.into_iter().take(16))));
+    params.push(sender);
+    let made = Destination::new("twilio", Yaml::text("https://api.twilio.com"));
+    vec![made.auth(Some(basic(&account, token))).params(params)]
 }

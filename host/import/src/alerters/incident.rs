@@ -2,7 +2,8 @@
 use serde_json::json;
 
 use super::alerter::{Alerter, Make};
-use super::context::{Context, Webhook, basic, constants, header, literal, members};
+use super::context::{Context, address, basic, header, holds_secret, is_address, literal, members};
+use super::destination::{Destination, Webhook};
 use crate::node::Node;
 use crate::yaml::Yaml;
 
@@ -99,15 +100,17 @@ pub(super) const ALERTERS: &[Alerter] = &[
 /// Whether the message reports an end.
 pub(super) const OVER: &str = "cause in ['resolved', 'was']";
 
-fn opsgenie(context: &mut Context<'_>) -> Vec<Yaml> {
+fn opsgenie(context: &mut Context<'_>) -> Vec<Destination> {
     let timeout = context.plumbing("opsgenie");
-    let people = |context: &mut Context<'_>, option: &str, name: &str, kind: &str| -> Vec<Yaml> {
-        let names = context.options.texts(option).unwrap_or_default();
-        context.options.carried(option, "in the destination's request, as `responders`");
-        names.iter().map(|who| Yaml::map([(name, literal(who)), ("type", Yaml::text(kind))])).collect()
-    };
-    let mut responders = people(context, "opsgenie_recipients", "username", "user");
-    responders.extend(people(context, "opsgenie_teams", "name", "team"));
+    let teams = context.options.texts("opsgenie_teams").unwrap_or_default();
+    let people = context.options.texts("opsgenie_recipients").unwrap_or_default();
+    context.options.carried("opsgenie_teams", "`params.responders`");
+    context.options.carried("opsgenie_recipients", "`params.responders`");
+    let responder =
+        |kind: &str, key: &str, who: &str| Yaml::map([("type", Yaml::text(kind)), (key, literal(who))]);
+    let responders = people.iter().map(|who| responder("user", "username", who));
+    let responders = responders.chain(teams.iter().map(|who| responder("team", "name", who)));
+    let responders: Vec<Yaml> = responders.take(50).collect();
     context.options.drop_all(
         &[
             "opsgenie_recipients_args",
@@ -118,93 +121,90 @@ fn opsgenie(context: &mut Context<'_>) -> Vec<Yaml> {
         ],
         "recipients do not depend on the match: write a rule per team, or use `escalate`",
     );
-    let tags: Vec<Yaml> = context
-        .formatted_list("opsgenie_tags")
-        .into_iter()
-        .chain([Yaml::text("Watchbell"), Yaml::text("{{ rule }}")])
-        .collect();
-    let message = context.formatted("opsgenie_message");
-    let subject =
-        context.constant("opsgenie_subject").filter(|_| !context.options.has("opsgenie_subject_args"));
-    if context.options.has("opsgenie_subject_args") {
-        let why = "`alert.title` is the message: write it there";
-        context.options.drop_all(&["opsgenie_subject", "opsgenie_subject_args"], why);
-    }
-    let details = context.options.node("opsgenie_details").map(|node| {
-        let made = fields_or_texts(context, &node);
+    let tags = match context.options.has("opsgenie_tags") {
+        true => context.formatted_list("opsgenie_tags").into_iter().take(19).collect(),
+        false => Vec::new(),
+    };
+    let tags =
+        (!tags.is_empty()).then(|| Yaml::List(tags.into_iter().chain([Yaml::text("{{ rule }}")]).collect()));
+    let options = &mut *context.options;
+    options.drop_all(
+        &["opsgenie_message", "opsgenie_subject", "opsgenie_subject_args"],
+        "the message is the rule's `alert.title`: write it there",
+    );
+    options.dropped("opsgenie_description", "the description is the rule's `alert.body`: write it there");
+    options.dropped("opsgenie_alias", "an alert is an episode: its alias is the episode's id");
+    options.dropped("opsgenie_account", "the alert's user is `Watchbell`");
+    let details = options.node("opsgenie_details").map(|node| {
+        let made = details(context, &node);
         context.told_fields("opsgenie_details");
         made
     });
-    let body = members([
-        ("message", Some(message.or(subject).unwrap_or_else(|| Yaml::text("{{ headline | cut(130) }}")))),
-        ("alias", Some(context.formatted("opsgenie_alias").unwrap_or_else(|| Yaml::text("{{ episode }}")))),
-        (
-            "description",
-            Some(context.formatted("opsgenie_description").unwrap_or_else(|| Yaml::text("{{ body }}"))),
-        ),
+    let params = members([
+        ("priority", context.one_of("opsgenie_priority", &["P1", "P2", "P3", "P4", "P5"])),
         ("responders", (!responders.is_empty()).then_some(Yaml::List(responders))),
-        ("user", context.constant("opsgenie_account")),
-        ("entity", context.formatted("opsgenie_entity")),
-        ("source", Some(context.formatted("opsgenie_source").unwrap_or_else(|| Yaml::text("Watchbell")))),
-        ("tags", Some(Yaml::List(tags))),
-        ("priority", context.formatted("opsgenie_priority")),
+        ("tags", tags),
         ("details", details),
+        ("entity", context.formatted("opsgenie_entity")),
+        ("source", context.formatted("opsgenie_source")),
     ]);
     let url = match context.options.has("opsgenie_addr") {
         true => context.address("opsgenie_addr", "OPSGENIE_URL"),
-        false => Some(Yaml::text("https://api.opsgenie.com/v2/alerts")),
+        false => Some(Yaml::text("https://api.opsgenie.com")),
     };
-    let Some(url) = url else { return Vec::new() };
+    let url = match url {
+        // The receiver has the path of each request.
+        Some(Yaml::Text(url)) => Yaml::text(url.strip_suffix("/v2/alerts").unwrap_or(&url)),
+        Some(url) => url,
+        None => return Vec::new(),
+    };
     let how = "`GenieKey {}`, with the key";
     let Some(key) = context.secret_as("opsgenie_key", "OPSGENIE_AUTHORIZATION", Some(how)) else {
         return Vec::new();
     };
-    vec![
-        Webhook::json(url, Yaml::Map(body))
-            .auth(header("Authorization", key))
-            .timeout(timeout)
-            .plain()
-            .made(),
-    ]
+    let made = Destination::new("opsgenie", url).auth(Some(header("Authorization", key)));
+    vec![made.params(params).timeout(timeout).about(teams.first().map(String::as_str))]
 }
 
 /// A map whose values are texts, or `{field: name}`.
-fn fields_or_texts(context: &mut Context<'_>, node: &Node) -> Yaml {
-    let value = |context: &mut Context<'_>, value: &Node| match value.get("field").and_then(Node::text) {
-        Some(field) => context.field(&field),
-        None => constants(value),
-    };
-    Yaml::Map(node.entries().iter().map(|entry| (entry.key.clone(), value(context, &entry.value))).collect())
+fn details(context: &mut Context<'_>, node: &Node) -> Yaml {
+    let mut made = Vec::new();
+    for entry in node.entries() {
+        let value = match (entry.value.get("field").and_then(Node::text), entry.value.text()) {
+            (Some(field), _) => context.field(&field),
+            (None, Some(text)) => literal(&text),
+            (None, None) => continue,
+        };
+        made.push((entry.key.clone(), value));
+    }
+    Yaml::Map(made)
 }
 
-/// The REST endpoint of Splunk On-Call.
-fn victorops(context: &mut Context<'_>) -> Vec<Yaml> {
+/// Splunk On-Call, by its REST endpoint.
+fn victorops(context: &mut Context<'_>) -> Vec<Destination> {
     let timeout = context.plumbing("victorops");
-    context.needs(&["victorops_routing_key", "victorops_message_type"]);
-    let kind = match context.constant("victorops_message_type") {
-        Some(Yaml::Text(kind)) => Yaml::from(json!({ "$if": OVER, "$then": "RECOVERY", "$else": kind })),
-        _ => Yaml::text("CRITICAL"),
-    };
-    let name = context.constant_or("victorops_entity_display_name", "{{ title }}");
-    let body = Yaml::map([
-        ("message_type", kind),
-        ("entity_id", context.constant_or("victorops_entity_id", "{{ episode }}")),
-        ("entity_display_name", name),
-        ("monitoring_tool", Yaml::text("Watchbell")),
-        ("state_message", Yaml::text("{{ body }}")),
+    if context.needs(&["victorops_api_key", "victorops_routing_key", "victorops_message_type"]).is_none() {
+        return Vec::new();
+    }
+    context.options.dropped("victorops_entity_id", "an incident is an episode: its id is the episode's");
+    let Some(routing) = context.plain("victorops_routing_key") else { return Vec::new() };
+    let params = members([
+        ("routing_key", Some(routing.clone())),
+        ("message_type", context.one_of("victorops_message_type", &["INFO", "WARNING", "CRITICAL"])),
+        ("entity_display_name", context.constant("victorops_entity_display_name")),
     ]);
-    let routing = context.options.text("victorops_routing_key").unwrap_or_default();
-    let Yaml::Text(routing) = literal(&routing) else { return Vec::new() };
-    context.options.carried("victorops_routing_key", "the end of the destination's path");
     let how = "`https://alert.victorops.com/integrations/generic/20131114/alert/{}`, with the API key";
     let Some(url) = context.secret_as("victorops_api_key", "VICTOROPS_URL", Some(how)) else {
         return Vec::new();
     };
-    let webhook = Webhook::json(url, body).timeout(timeout).plain();
-    vec![Webhook { path: Some(Yaml::Text(format!("/{routing}"))), ..webhook }.made()]
+    let routing = match &routing {
+        Yaml::Text(routing) => Some(routing.as_str()),
+        _ => None,
+    };
+    vec![Destination::new("splunk-on-call", url).params(params).timeout(timeout).about(routing)]
 }
 
-fn pagertree(context: &mut Context<'_>) -> Vec<Yaml> {
+fn pagertree(context: &mut Context<'_>) -> Vec<Destination> {
     let timeout = context.plumbing("pagertree");
     let body = json!({
         "event_type": { "$if": OVER, "$then": "resolve", "$else": "create" },
@@ -218,10 +218,9 @@ fn pagertree(context: &mut Context<'_>) -> Vec<Yaml> {
     vec![Webhook::json(url, Yaml::from(body)).timeout(timeout).plain().made()]
 }
 
-fn servicenow(context: &mut Context<'_>) -> Vec<Yaml> {
+fn servicenow(context: &mut Context<'_>) -> Vec<Destination> {
     let timeout = context.plumbing("servicenow");
-    context.needs(&["servicenow_rest_url", "username"]);
-    let mut body = vec![("description".to_string(), Yaml::text("{{ body }}"))];
+    let mut fields = Vec::new();
     for option in [
         "short_description",
         "comments",
@@ -232,24 +231,52 @@ fn servicenow(context: &mut Context<'_>) -> Vec<Yaml> {
         "caller_id",
     ] {
         context.needs(&[option]);
-        body.extend(context.constant(option).map(|value| (option.to_string(), value)));
-    }
-    for (option, name) in [("servicenow_impact", "impact"), ("servicenow_urgency", "urgency")] {
-        body.extend(context.value(option).map(|value| (name.to_string(), value)));
+        fields.extend(context.constant(option).map(|value| (option.to_string(), value)));
     }
     for option in context.options.keys() {
         if let Some(name) = option.strip_prefix("servicenow_arg_") {
-            body.extend(context.value(&option).map(|value| (name.to_string(), value)));
+            fields.extend(context.constant(&option).map(|value| (name.to_string(), value)));
         }
     }
-    let Some(url) = context.address("servicenow_rest_url", "SERVICENOW_REST_URL") else { return Vec::new() };
+    if context.needs(&["servicenow_rest_url", "username", "password"]).is_none() {
+        return Vec::new();
+    }
+    let Some(written) = context.options.text("servicenow_rest_url") else { return Vec::new() };
+    let Some((url, table)) = table(&written) else {
+        let why = "not `https://INSTANCE/api/now/table/TABLE`: name the table's own address";
+        return context.refuse("servicenow_rest_url", why);
+    };
+    context.options.carried("servicenow_rest_url", "the destination's address and `params.table`");
+    let params = members([
+        ("table", (table != "incident").then(|| Yaml::text(table))),
+        ("fields", (!fields.is_empty()).then_some(Yaml::Map(fields))),
+        ("impact", context.level("servicenow_impact", 1, 3)),
+        ("urgency", context.level("servicenow_urgency", 1, 3)),
+    ]);
     let username = context.options.text("username").unwrap_or_default();
     context.options.carried("username", "the destination's `auth`");
     let Some(password) = context.secret("password", "SERVICENOW_PASSWORD") else { return Vec::new() };
-    vec![Webhook::json(url, Yaml::Map(body)).auth(basic(&username, password)).timeout(timeout).plain().made()]
+    let made = Destination::new("servicenow", address(url)).auth(Some(basic(&username, password)));
+    vec![made.params(params).timeout(timeout)]
 }
 
-fn flashduty(context: &mut Context<'_>) -> Vec<Yaml> {
+/// An instance and a table, of the address of a table.
+fn table(url: &str) -> Option<(&str, &str)> {
+    if holds_secret(url) {
+        return None;
+    }
+    let (instance, rest) = url.split_once("/api/now/")?;
+    let (version, table) = rest.trim_end_matches('/').split_once("table/")?;
+    if !is_address(instance) {
+        return None;
+    }
+    let is_version = version.is_empty() || version.starts_with('v') && version.ends_with('/');
+    let is_table =
+        !table.is_empty() && table.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+    (is_version && is_table).then_some((instance, table))
+}
+
+fn flashduty(context: &mut Context<'_>) -> Vec<Destination> {
     let names = ["check", "service", "cluster", "resource", "metric", "group", "env", "app"];
     let mut labels = Vec::new();
     for name in names {
@@ -277,4 +304,22 @@ fn flashduty(context: &mut Context<'_>) -> Vec<Yaml> {
     let auth = Yaml::map([("query", Yaml::map([("name", Yaml::text("integration_key")), ("value", key)]))]);
     let url = Yaml::text("https://api.flashcat.cloud/event/push/alert/standard");
     vec![Webhook::json(url, Yaml::Map(body)).auth(auth).plain().made()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::table;
+
+    #[test]
+    fn a_table_has_an_address() {
+        assert_eq!(
+            table("https://x.service-now.com/api/now/v1/table/incident"),
+            Some(("https://x.service-now.com", "incident"))
+        );
+        assert_eq!(table("@@SN@@/api/now/table/u_ops/"), Some(("@@SN@@", "u_ops")));
+        for url in ["https://x/api/now/table/", "https://x/api", "https://a:b@x/api/now/table/incident", "x"]
+        {
+            assert_eq!(table(url), None, "{url}");
+        }
+    }
 }

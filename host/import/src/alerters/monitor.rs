@@ -2,7 +2,10 @@
 use serde_json::json;
 
 use super::alerter::{Alerter, Make};
-use super::context::{Context, Webhook, address, basic, constants, header, holds_secret, literal, members};
+use super::context::{
+    Context, NO_ADDRESS, address, basic, header, holds_secret, is_address, literal, members,
+};
+use super::destination::{Destination, Webhook};
 use super::incident::OVER;
 use crate::node::Node;
 use crate::yaml::Yaml;
@@ -59,7 +62,7 @@ pub(super) const ALERTERS: &[Alerter] = &[
     },
 ];
 
-fn alertmanager(context: &mut Context<'_>) -> Vec<Yaml> {
+fn alertmanager(context: &mut Context<'_>) -> Vec<Destination> {
     let timeout = context.plumbing("alertmanager");
     let mut labels = Vec::new();
     for entry in context.options.node("alertmanager_labels").iter().flat_map(Node::entries) {
@@ -77,34 +80,51 @@ fn alertmanager(context: &mut Context<'_>) -> Vec<Yaml> {
         }
     }
     context.told_fields("alertmanager_fields");
-    let name = context.constant_or("alertmanager_alertname", "{{ rule }}");
-    labels
-        .extend([("alertname".to_string(), name), ("elastalert_rule".to_string(), Yaml::text("{{ rule }}"))]);
+    // ElastAlert's own label, by which people route and silence.
+    labels.push(("elastalert_rule".to_string(), Yaml::text("{{ rule }}")));
     let mut annotations = Vec::new();
-    if let Some(node) = context.options.node("alertmanager_annotations") {
-        annotations.extend(node.entries().iter().map(|entry| (entry.key.clone(), constants(&entry.value))));
-        context.options.carried("alertmanager_annotations", "in the destination's request");
+    for entry in context.options.node("alertmanager_annotations").iter().flat_map(Node::entries) {
+        annotations.extend(entry.value.text().map(|text| (entry.key.clone(), literal(&text))));
     }
+    context.options.carried("alertmanager_annotations", "`params.annotations`");
     for (option, default, text) in [
         ("alertmanager_alert_subject_labelname", "summary", "{{ title }}"),
         ("alertmanager_alert_text_labelname", "description", "{{ body }}"),
     ] {
         let name = context.options.text(option).unwrap_or_else(|| default.into());
-        context.options.carried(option, "in the destination's request");
-        annotations.push((name, Yaml::text(text)));
+        context.options.carried(option, "an annotation");
+        if name != default {
+            annotations.push((name, Yaml::text(text)));
+        }
     }
-    let ends = json!({ "$if": OVER, "$then": "{{ at }}" });
-    let alert = members([
-        ("labels", Some(Yaml::Map(labels))),
-        ("annotations", Some(Yaml::Map(annotations))),
-        ("endsAt", Some(Yaml::from(ends))),
-    ]);
-    context.options.changed("alertmanager_resolve_time", "the end of an episode is sent when it ends");
+    for list in [&mut labels, &mut annotations] {
+        let odd: Vec<String> =
+            list.iter().filter(|(name, _)| !is_label(name)).map(|(name, _)| format!("`{name}`")).collect();
+        list.retain(|(name, _)| is_label(name));
+        if !odd.is_empty() {
+            let what = format!("without {}: not the name of a label", odd.join(", "));
+            ["alertmanager_labels", "alertmanager_fields", "alertmanager_annotations"]
+                .iter()
+                .for_each(|option| context.options.changed(option, what.clone()));
+        }
+    }
+    let resolve = context.options.span("alertmanager_resolve_time").and_then(|span| span.millis);
+    let minutes = resolve.map(|millis| millis.div_ceil(60_000).clamp(1, 10_080));
+    context.options.changed(
+        "alertmanager_resolve_time",
+        "`params.event_minutes`, for what has no end; an episode's alert ends with the episode",
+    );
     if context.options.text("alertmanager_api_version").as_deref() == Some("v2") {
-        context.options.carried("alertmanager_api_version", "in the destination's address");
+        context.options.carried("alertmanager_api_version", "v2");
     } else {
         context.options.changed("alertmanager_api_version", "v2: the only version since Alertmanager 0.27");
     }
+    let params = members([
+        ("alertname", context.constant("alertmanager_alertname")),
+        ("labels", Some(Yaml::Map(labels))),
+        ("annotations", (!annotations.is_empty()).then_some(Yaml::Map(annotations))),
+        ("event_minutes", minutes.map(|minutes| Yaml::Number(minutes.to_string()))),
+    ]);
     let auth = match context.options.text("alertmanager_basic_auth_login") {
         Some(login) => {
             context.options.carried("alertmanager_basic_auth_login", "the destination's `auth`");
@@ -115,20 +135,36 @@ fn alertmanager(context: &mut Context<'_>) -> Vec<Yaml> {
     };
     context.needs(&["alertmanager_hosts"]);
     let hosts = context.options.texts("alertmanager_hosts").unwrap_or_default();
-    let urls = match hosts.iter().any(|host| holds_secret(host)) {
+    if let Some(odd) = hosts.iter().find(|host| !holds_secret(host) && !is_address(host)) {
+        let why = format!("`{odd}` is {NO_ADDRESS}");
+        return context.refuse("alertmanager_hosts", why);
+    }
+    let urls: Vec<Yaml> = match hosts.iter().any(|host| holds_secret(host)) {
         true => context.secrets_of("alertmanager_hosts", "ALERTMANAGER_URL"),
         false => hosts.iter().map(|host| address(host)).collect(),
     };
     context.options.settle("alertmanager_hosts", "the destinations' addresses");
-    let body = Yaml::List(vec![Yaml::Map(alert)]);
+    let is_cluster = urls.len() > 1;
     let made = urls.into_iter().map(|url| {
-        let webhook = Webhook::json(url, body.clone()).timeout(timeout.clone()).plain();
-        Webhook { path: Some(Yaml::text("/api/v2/alerts")), auth: auth.clone(), ..webhook }.made()
+        // Each member of a cluster is a destination of its own.
+        let host = match &url {
+            Yaml::Text(url) if is_cluster => url.split("://").nth(1).map(String::from),
+            _ => None,
+        };
+        let made = Destination::new("alertmanager", url).auth(auth.clone());
+        made.params(params.clone()).timeout(timeout.clone()).about(host.as_deref())
     });
     made.collect()
 }
 
-fn alerta(context: &mut Context<'_>) -> Vec<Yaml> {
+/// The name of a label or an annotation, as Alertmanager takes it.
+fn is_label(name: &str) -> bool {
+    name.len() <= 128
+        && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+fn alerta(context: &mut Context<'_>) -> Vec<Destination> {
     context.options.dropped("alerta_api_skip_ssl", "certificates are always verified");
     context.options.carried("alerta_use_match_timestamp", "`createTime` is always the match's time");
     let key = context

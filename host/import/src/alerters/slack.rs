@@ -1,6 +1,7 @@
-//! Slack, which has its own product.
+//! Slack, by an incoming webhook.
 use super::alerter::{Alerter, Make};
-use super::context::{Context, destination};
+use super::context::Context;
+use super::destination::Destination;
 use crate::yaml::Yaml;
 
 const SLACK: &[&str] = &[
@@ -41,30 +42,23 @@ const SLACK: &[&str] = &[
 pub(super) const ALERTERS: &[Alerter] =
     &[Alerter { name: "slack", also: &[], options: SLACK, make: Make::Destinations(slack) }];
 
-/// The product `slack`, which has its own message layout.
-fn slack(context: &mut Context<'_>) -> Vec<Yaml> {
+/// What a text may consist of to be a mention.
+const MENTIONS: &[&str] = &["<!", "<@", "@"];
+
+fn slack(context: &mut Context<'_>) -> Vec<Destination> {
     let timeout = context.plumbing("slack");
-    let options = &mut *context.options;
     let mut params = Vec::new();
-    for (option, param) in [("slack_username_override", "username"), ("slack_icon_url_override", "icon_url")]
-    {
-        if let Some(text) = options.text(option) {
-            params.push((param.to_string(), Yaml::Text(text)));
-            options.carried(option, format!("the destination's `params.{param}`"));
-        }
+    params.extend(context.plain("slack_username_override").map(|name| ("username".to_string(), name)));
+    let icon = context.plain("slack_icon_url_override").map(|url| ("icon_url".to_string(), url));
+    if icon.is_some() {
+        context.options.dropped("slack_emoji_override", "ElastAlert uses `slack_icon_url_override` instead");
+    } else {
+        params.extend(context.emoji("slack_emoji_override").map(|emoji| ("icon_emoji".to_string(), emoji)));
     }
-    match options.text("slack_emoji_override") {
-        Some(_) if options.has("slack_icon_url_override") => {
-            options.dropped("slack_emoji_override", "ElastAlert uses `slack_icon_url_override` instead");
-        }
-        Some(text) if text.len() > 2 && text.starts_with(':') && text.ends_with(':') => {
-            params.push(("icon_emoji".into(), Yaml::Text(text)));
-            options.carried("slack_emoji_override", "the destination's `params.icon_emoji`");
-        }
-        Some(_) => options.dropped("slack_emoji_override", "not an emoji name between colons"),
-        None => {}
-    }
-    options.dropped("slack_msg_color", "the colour follows the severity");
+    params.extend(icon);
+    params.extend(mention(context));
+    let options = &mut *context.options;
+    options.dropped("slack_msg_color", "the colour follows the severity, and is green at the end");
     options.dropped("slack_parse_override", "values are escaped, so a document cannot mention anyone");
     options.dropped("slack_title", "the title is the rule's `alert.title`");
     options
@@ -72,7 +66,6 @@ fn slack(context: &mut Context<'_>) -> Vec<Yaml> {
     options.dropped("slack_alert_fields", "the fields shown are the rule's `key`");
     options.drop_all(
         &[
-            "slack_text_string",
             "slack_msg_pretext",
             "slack_footer",
             "slack_footer_icon",
@@ -82,17 +75,39 @@ fn slack(context: &mut Context<'_>) -> Vec<Yaml> {
             "slack_author_link",
             "slack_author_icon",
         ],
-        "the product `slack` has its own layout; set the destination's `params.blocks` for another",
+        "the receiver `slack` has its own layout; set the destination's `params.blocks` for another",
     );
     options.drop_all(
         &["slack_attach_jira_ticket_url", "slack_jira_ticket_color", "slack_jira_ticket_title"],
-        "no Jira ticket is created",
+        "an issue is another destination's: its link is not known here",
     );
     each(context, "slack_webhook_url", "SLACK_WEBHOOK_URL", "slack_channel_override", |url, channel| {
         let channel = channel.map(|channel| ("channel".to_string(), Yaml::text(channel)));
         let params = channel.into_iter().chain(params.clone()).collect();
-        destination("slack", url, None, None, params, timeout.clone())
+        Destination::new("slack", url).params(params).timeout(timeout.clone())
     })
+}
+
+/// `<!channel>` as `slack_text_string` or `slack_msg_pretext`; Slack also takes `@channel` there.
+fn mention(context: &mut Context<'_>) -> Option<(String, Yaml)> {
+    let mention = context.mention("slack_text_string", MENTIONS)?;
+    let written = |value: Yaml| match value {
+        Yaml::Text(text) => {
+            let words = text.split_whitespace().map(|word| match word {
+                "@here" | "@channel" | "@everyone" => format!("<!{}>", &word[1..]),
+                word => word.to_string(),
+            });
+            Yaml::Text(words.collect::<Vec<_>>().join(" "))
+        }
+        other => other,
+    };
+    let mention = match mention {
+        Yaml::Map(entries) => {
+            Yaml::Map(entries.into_iter().map(|(severity, value)| (severity, written(value))).collect())
+        }
+        other => other,
+    };
+    Some(("mention".to_string(), mention))
 }
 
 /// A destination for every address and channel.
@@ -101,8 +116,8 @@ pub(super) fn each(
     url: &str,
     variable: &str,
     channel: &str,
-    make: impl Fn(Yaml, Option<&str>) -> Yaml,
-) -> Vec<Yaml> {
+    make: impl Fn(Yaml, Option<&str>) -> Destination,
+) -> Vec<Destination> {
     let channels = context.options.texts(channel).unwrap_or_default();
     let channels: Vec<Option<&str>> = match channels.as_slice() {
         [] => vec![None],
@@ -111,6 +126,8 @@ pub(super) fn each(
     context.options.carried(channel, "the destination's channel");
     let urls = context.secrets_of(url, variable);
     urls.into_iter()
-        .flat_map(|url| channels.iter().map(|channel| make(url.clone(), *channel)).collect::<Vec<_>>())
+        .flat_map(|url| {
+            channels.iter().map(|channel| make(url.clone(), *channel).about(*channel)).collect::<Vec<_>>()
+        })
         .collect()
 }

@@ -1,7 +1,10 @@
 //! Ticketing systems: alerts with observables.
 use super::alerter::{Alerter, Make};
-use super::context::{Context, Webhook, address, constants, members};
-use crate::node::{Data, Node};
+use super::context::{
+    Context, NO_ADDRESS, address, by_severity, constants, holds_secret, is_address, literal, members,
+};
+use super::destination::{Destination, Webhook};
+use crate::node::{Data, Entry, Node};
 use crate::yaml::Yaml;
 
 pub(super) const ALERTERS: &[Alerter] = &[
@@ -43,7 +46,7 @@ pub(super) const ALERTERS: &[Alerter] = &[
     },
 ];
 
-fn iris(context: &mut Context<'_>) -> Vec<Yaml> {
+fn iris(context: &mut Context<'_>) -> Vec<Destination> {
     if context.options.text("iris_type").is_some_and(|kind| kind.contains("case")) {
         context.options.dropped("iris_type", "a case takes several dependent requests; an alert takes one");
         return Vec::new();
@@ -91,6 +94,9 @@ fn iris(context: &mut Context<'_>) -> Vec<Yaml> {
     context.needs(&["iris_host"]);
     let host = context.options.text("iris_host").unwrap_or_default();
     context.options.carried("iris_host", "the destination's address");
+    if !is_address(&host) || host.contains("://") {
+        return context.refuse("iris_host", "not the name of a host");
+    }
     let Some(token) = context.secret("iris_api_token", "IRIS_API_TOKEN") else { return Vec::new() };
     let url = Yaml::Text(format!("https://{}", host.trim_end_matches('/')));
     let webhook = Webhook::json(url, Yaml::Map(body)).auth(Yaml::map([("bearer", token)]));
@@ -108,56 +114,43 @@ fn ioc(context: &mut Context<'_>, item: &Node) -> Yaml {
     Yaml::Map(item.entries().iter().map(|entry| (entry.key.clone(), member(entry, context))).collect())
 }
 
-/// TheHive's API, "Create alert".
-fn thehive(context: &mut Context<'_>) -> Vec<Yaml> {
+fn thehive(context: &mut Context<'_>) -> Vec<Destination> {
     context.needs(&["hive_connection", "hive_alert_config"]);
     let Some(connection) = context.options.node("hive_connection") else { return Vec::new() };
     let Some(config) = context.options.node("hive_alert_config") else { return Vec::new() };
-    let mut body = vec![
-        ("title".to_string(), Yaml::text("{{ title }}")),
-        ("description".to_string(), Yaml::text("{{ body }}")),
-        ("sourceRef".to_string(), Yaml::text("{{ episode }}")),
-        ("date".to_string(), Yaml::text("{{ at_ms }}")),
-    ];
-    let mut left = Vec::new();
+    let (mut params, mut left) = (Vec::new(), Vec::new());
     for entry in config.entries() {
-        let value = match entry.key.as_str() {
-            "title" | "description" | "type" | "source"
-                if config.get(&format!("{}_args", entry.key)).is_none() =>
-            {
-                constants(&entry.value)
-            }
-            "severity" | "tlp" | "pap" | "status" | "follow" | "caseTemplate" | "flag" => {
-                constants(&entry.value)
-            }
-            "tags" => constants(&entry.value),
-            name => {
-                left.push(format!("`{name}`"));
-                continue;
-            }
-        };
-        body.retain(|(name, _)| *name != entry.key);
-        body.push((entry.key.clone(), value));
+        match parameter(context, &config, entry) {
+            Some(param) => params.push(param),
+            None if entry.key.ends_with("_args") => {}
+            None => left.push(format!("`{}`", entry.key)),
+        }
     }
     if left.is_empty() {
-        context.options.carried("hive_alert_config", "in the destination's request");
+        context.told_fields("hive_alert_config");
     } else {
+        context.terms.untold.clear();
         let what = format!(
-            "in the destination's request, without {}, which the import does not support",
+            "the destination's `params`, without {}: an alert's text is the rule's, and TheHive's other members have \
+             no parameter",
             left.join(", ")
         );
         context.options.changed("hive_alert_config", what);
     }
     if let Some(Node { data: Data::List(items), .. }) = context.options.node("hive_observable_data_mapping") {
-        let artifacts: Vec<Yaml> = items.iter().filter_map(|item| observable(context, item)).collect();
+        let artifacts: Vec<Yaml> =
+            items.iter().filter_map(|item| observable(context, item)).take(50).collect();
         context.told_fields("hive_observable_data_mapping");
-        body.push(("artifacts".into(), Yaml::List(artifacts)));
+        params.push(("observables".into(), Yaml::List(artifacts)));
     }
     context.options.dropped("severity_scale", "the severity is a number from 1 to 4");
     context.options.dropped("hive_proxies", "destinations have no proxy setting");
     let of = |name: &str| connection.get(name).and_then(Node::text);
     let host = of("hive_host").unwrap_or_else(|| "http://localhost".into());
     let port = of("hive_port").unwrap_or_else(|| "9000".into());
+    if holds_secret(&host) {
+        return context.refuse("hive_connection", "`hive_host` holds a password: write the server alone");
+    }
     let Some(key) = connection.get("hive_apikey").filter(|node| node.text().is_some()) else {
         context.options.fault(
             "hive_connection",
@@ -166,24 +159,88 @@ fn thehive(context: &mut Context<'_>) -> Vec<Yaml> {
         );
         return Vec::new();
     };
+    if !is_address(&format!("{}:{port}", host.trim_end_matches('/'))) {
+        return context.refuse("hive_connection", NO_ADDRESS);
+    }
     let token = context.secrets.reference("HIVE_APIKEY", "hive_apikey", key, None);
-    context.options.changed("hive_connection", "the destination's address; the key is a variable, certificates are always verified, and there is no proxy");
+    context.options.changed("hive_connection", "the destination's address, with the API of TheHive 5; the key is a variable, certificates are always verified, and there is no proxy");
     let url = address(&format!("{}:{port}", host.trim_end_matches('/')));
-    let webhook = Webhook::json(url, Yaml::Map(body)).auth(Yaml::map([("bearer", token)]));
-    vec![Webhook { path: Some(Yaml::text("/api/alert")), ..webhook }.made()]
+    let made = Destination::new("thehive", url).auth(Some(Yaml::map([("bearer", token)])));
+    vec![made.params(params)]
+}
+
+/// A member of `hive_alert_config` as a parameter; `None`: there is none for it.
+fn parameter(context: &mut Context<'_>, config: &Node, entry: &Entry) -> Option<(String, Yaml)> {
+    let number = |least: i64, most: i64| {
+        let number = entry.value.text()?.parse::<i64>().ok()?;
+        (least..=most).contains(&number).then(|| Yaml::Number(number.to_string()))
+    };
+    let value = match entry.key.as_str() {
+        "title" => {
+            let text = entry.value.text()?;
+            match config.get("title_args").map(|node| &node.data) {
+                Some(Data::List(names)) => {
+                    let names: Vec<String> = names.iter().map(Node::text).collect::<Option<_>>()?;
+                    Yaml::Text(context.filled(&text, &names).ok()?)
+                }
+                _ => literal(&text),
+            }
+        }
+        "type" | "source" | "status" => Yaml::Text(entry.value.text().filter(|text| !text.is_empty())?),
+        "severity" => by_severity(&number(1, 4)?),
+        "tlp" => number(0, 4)?,
+        "pap" => number(0, 3)?,
+        "follow" => Yaml::Bool(entry.value.data == Data::Bool(true)),
+        "tags" => match &entry.value.data {
+            Data::List(items) => {
+                Yaml::List(items.iter().filter_map(|item| tag(context, item)).take(100).collect())
+            }
+            _ => return None,
+        },
+        "customFields" => custom_fields(context, &entry.value)?,
+        _ => return None,
+    };
+    let name = if entry.key == "customFields" { "custom_fields" } else { &entry.key };
+    Some((name.to_string(), value))
+}
+
+/// A tag is the value of a field, if there is one of its name.
+fn tag(context: &mut Context<'_>, item: &Node) -> Option<Yaml> {
+    let text = item.text()?;
+    let is_field = context.terms.key.contains(&text) || context.terms.include.contains(&text);
+    Some(if is_field { context.field(&text) } else { literal(&text) })
+}
+
+/// The bytes of the name of a custom field.
+const NAME_MAX: usize = 200;
+
+fn custom_fields(context: &mut Context<'_>, node: &Node) -> Option<Yaml> {
+    let Data::List(items) = &node.data else { return None };
+    let mut made = Vec::new();
+    for item in items {
+        let name = item.get("name")?.text().filter(|name| name.len() <= NAME_MAX)?;
+        let value = item.get("value")?;
+        let text = value
+            .text()
+            .filter(|text| context.terms.key.contains(text) || context.terms.include.contains(text));
+        made.push((name, text.map_or_else(|| constants(value), |text| context.field(&text))));
+    }
+    Some(Yaml::Map(made))
 }
 
 fn observable(context: &mut Context<'_>, item: &Node) -> Option<Yaml> {
-    let named = |name: &str| item.get(name).map(constants);
     let (kind, field) = item.entries().iter().find_map(|entry| {
         let other = !matches!(entry.key.as_str(), "tlp" | "message" | "tags");
         other.then(|| entry.value.text().map(|field| (entry.key.clone(), field)))?
     })?;
+    let texts = |node: &Node| match &node.data {
+        Data::List(items) => Some(Yaml::texts(items.iter().filter_map(Node::text))),
+        _ => None,
+    };
     Some(Yaml::Map(members([
         ("dataType", Some(Yaml::Text(kind))),
         ("data", Some(context.field(&field))),
-        ("tlp", Some(named("tlp").unwrap_or_else(|| Yaml::Number("2".into())))),
-        ("message", named("message")),
-        ("tags", Some(named("tags").unwrap_or_else(|| Yaml::List(Vec::new())))),
+        ("message", item.get("message").and_then(Node::text).map(|text| literal(&text))),
+        ("tags", item.get("tags").and_then(texts)),
     ])))
 }

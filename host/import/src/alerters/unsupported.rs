@@ -1,8 +1,6 @@
-//! Alerters that one HTTP request cannot replace, and discontinued services.
+//! Alerters that no receiver replaces, and discontinued services.
 use super::alerter::{Alerter, Make};
 
-const AWS: &str =
-    "AWS requires requests signed with Signature Version 4, which destinations do not support yet";
 const DISCONTINUED: &str = "the service no longer exists";
 
 const fn dropped(name: &'static str, options: &'static [&'static str], why: &'static str) -> Alerter {
@@ -12,123 +10,9 @@ const fn dropped(name: &'static str, options: &'static [&'static str], why: &'st
 pub(super) const ALERTERS: &[Alerter] = &[
     dropped("debug", &[], "it writes to ElastAlert's log and notifies nobody"),
     dropped(
-        "email",
-        &[
-            "email",
-            "email_from_field",
-            "email_add_domain",
-            "smtp_host",
-            "smtp_port",
-            "smtp_ssl",
-            "smtp_auth_file",
-            "smtp_user",
-            "smtp_password",
-            "smtp_cert_file",
-            "smtp_key_file",
-            "email_reply_to",
-            "from_addr",
-            "cc",
-            "bcc",
-            "email_format",
-            "assets_dir",
-            "email_image_keys",
-            "email_image_values",
-        ],
-        "email is not supported yet; use a `webhook` to a mail gateway",
-    ),
-    dropped(
         "command",
         &["command", "pipe_match_json", "pipe_alert_text", "fail_on_non_zero_exit"],
         "alerters cannot run programs; use a `webhook` to a small service",
-    ),
-    dropped(
-        "pagerduty",
-        &[
-            "pagerduty_service_key",
-            "pagerduty_client_name",
-            "pagerduty_event_type",
-            "pagerduty_incident_key",
-            "pagerduty_incident_key_args",
-            "pagerduty_proxy",
-            "pagerduty_ca_certs",
-            "pagerduty_ignore_ssl_errors",
-            "pagerduty_api_version",
-            "pagerduty_v2_payload_class",
-            "pagerduty_v2_payload_class_args",
-            "pagerduty_v2_payload_component",
-            "pagerduty_v2_payload_component_args",
-            "pagerduty_v2_payload_group",
-            "pagerduty_v2_payload_group_args",
-            "pagerduty_v2_payload_severity",
-            "pagerduty_v2_payload_source",
-            "pagerduty_v2_payload_source_args",
-            "pagerduty_v2_payload_custom_details",
-            "pagerduty_v2_payload_include_all_info",
-        ],
-        "PagerDuty expects its key in the message, where a `webhook` cannot put a secret",
-    ),
-    dropped(
-        "jira",
-        &[
-            "jira_server",
-            "jira_project",
-            "jira_issuetype",
-            "jira_account_file",
-            "jira_assignee",
-            "jira_component",
-            "jira_components",
-            "jira_description",
-            "jira_label",
-            "jira_labels",
-            "jira_priority",
-            "jira_watchers",
-            "jira_bump_tickets",
-            "jira_ignore_in_title",
-            "jira_max_age",
-            "jira_bump_not_in_statuses",
-            "jira_bump_in_statuses",
-            "jira_bump_only",
-            "jira_transition_to",
-            "jira_bump_after_inactivity",
-        ],
-        "a ticket takes several dependent requests",
-    ),
-    dropped(
-        "ses",
-        &[
-            "ses_email",
-            "ses_from_addr",
-            "ses_aws_access_key",
-            "ses_aws_secret_key",
-            "ses_aws_region",
-            "ses_aws_profile",
-            "ses_email_reply_to",
-            "ses_cc",
-            "ses_bcc",
-        ],
-        AWS,
-    ),
-    dropped(
-        "sns",
-        &[
-            "sns_topic_arn",
-            "sns_aws_access_key_id",
-            "sns_aws_secret_access_key",
-            "sns_aws_region",
-            "sns_aws_profile",
-        ],
-        AWS,
-    ),
-    dropped(
-        "sqs",
-        &[
-            "sqs_queue_url",
-            "sqs_aws_access_key_id",
-            "sqs_aws_secret_access_key",
-            "sqs_aws_region",
-            "sqs_aws_profile",
-        ],
-        AWS,
     ),
     dropped(
         "tencent_sms",
@@ -177,7 +61,6 @@ pub(super) const ALERTERS: &[Alerter] = &[
         &["zbx_sender_host", "zbx_sender_port", "zbx_host_from_field", "zbx_host", "zbx_key"],
         "Watchbell delivers over HTTP only",
     ),
-    dropped("linenotify", &["linenotify_access_token"], DISCONTINUED),
     dropped(
         "stride",
         &[
@@ -189,21 +72,5 @@ pub(super) const ALERTERS: &[Alerter] = &[
             "stride_ignore_ssl_errors",
         ],
         DISCONTINUED,
-    ),
-    dropped(
-        "ms_teams",
-        &[
-            "ms_teams_webhook_url",
-            "ms_teams_alert_summary",
-            "ms_teams_theme_color",
-            "ms_teams_proxy",
-            "ms_teams_alert_fixed_width",
-            "ms_teams_alert_facts",
-            "ms_teams_attach_kibana_discover_url",
-            "ms_teams_kibana_discover_title",
-            "ms_teams_ca_certs",
-            "ms_teams_ignore_ssl_errors",
-        ],
-        "Microsoft retired Office connectors; use ElastAlert2's `ms_power_automate`, which is carried over",
     ),
 ];

@@ -281,7 +281,7 @@ fn style_told(options: &mut Options, style: Option<&str>, has_text: bool) {
         Some("aggregation_summary_only") => {
             options.dropped(
                 "alert_text_type",
-                "messages are not aggregated; the body is the rule's `{{ summary }}`",
+                "the body is the rule's `{{ summary }}`; a group's message lists its keys below it",
             );
         }
         Some(_) => {
