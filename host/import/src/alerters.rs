@@ -2,6 +2,7 @@
 //! are none.
 mod alerter; // how an alerter is carried over
 mod context; // what every alerter needs
+mod values; // texts, addresses, credentials
 mod destination; // what comes of it
 mod mail; // mail servers
 mod slack; // Slack
