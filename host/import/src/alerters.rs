@@ -16,6 +16,7 @@ mod jira; // Jira
 mod ticketing; // other ticketing systems
 mod aws; // Amazon's services
 mod generic; // any HTTP receiver
+mod local; // the host's own machine
 mod unsupported; // what no receiver replaces
 mod custom; // Python classes of one's own
 
@@ -40,6 +41,7 @@ fn alerters() -> impl Iterator<Item = &'static Alerter> {
         ticketing::ALERTERS,
         aws::ALERTERS,
         generic::ALERTERS,
+        local::ALERTERS,
         unsupported::ALERTERS,
     ]
     .into_iter()

@@ -33,6 +33,12 @@ impl Destination {
         Self { product: "email", hint: None, endpoint, text: None, params, grants, timeout: None }
     }
 
+    /// `endpoint`: the keys of what is on the host's machine.
+    pub(crate) fn local(product: &'static str, endpoint: Vec<(String, Yaml)>) -> Self {
+        let params = Vec::new();
+        Self { product, hint: None, endpoint, text: None, params, grants: Vec::new(), timeout: None }
+    }
+
     /// Part of its name: a channel, a project or a recipient.
     pub(crate) fn about(mut self, hint: Option<&str>) -> Self {
         // A token has another value in each environment.

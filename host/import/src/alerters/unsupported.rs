@@ -8,12 +8,6 @@ const fn dropped(name: &'static str, options: &'static [&'static str], why: &'st
 }
 
 pub(super) const ALERTERS: &[Alerter] = &[
-    dropped("debug", &[], "it writes to ElastAlert's log and notifies nobody"),
-    dropped(
-        "command",
-        &["command", "pipe_match_json", "pipe_alert_text", "fail_on_non_zero_exit"],
-        "alerters cannot run programs; use a `webhook` to a small service",
-    ),
     dropped(
         "tencent_sms",
         &[
@@ -42,7 +36,7 @@ pub(super) const ALERTERS: &[Alerter] = &[
     dropped(
         "indexer",
         &["indexer_connection", "indexer_config", "indexer_alert_config", "indexer_alerts_name"],
-        "destinations cannot index documents",
+        "write a destination with `use: index`, with credentials that may create documents there",
     ),
     dropped(
         "stomp",

@@ -80,18 +80,28 @@ impl Modules for Fake {
     }
 
     fn products(&self) -> Vec<String> {
-        AlerterHttp::products().into_iter().map(|product| product.name).chain(["email".into()]).collect()
+        AlerterHttp::products()
+            .into_iter()
+            .map(|product| product.name)
+            .chain(["email", "exec", "stdout"].map(str::to_owned))
+            .collect()
     }
 
     fn alerter(&self, module: &ModuleRef) -> Result<AlerterModuleInfo, ModuleFault> {
         let ModuleRef::Builtin(name) = module else { return Err(ModuleFault::Unknown) };
-        if name == "email" {
+        let kind = match name.as_str() {
+            "email" => Some(EndpointKind::Mail),
+            "exec" => Some(EndpointKind::Exec),
+            "stdout" => Some(EndpointKind::Stdout),
+            _ => None,
+        };
+        if let Some(endpoint) = kind {
             let params_schema = json!({ "type": "object", "additionalProperties": false });
             let text = AlertText { format: TextFormat::Html, styles: true, title_max: 200, body_max: 50_000 };
             return Ok(AlerterModuleInfo {
                 products: vec![ProductInfo { name: name.clone(), params_schema, text }],
-                endpoint: EndpointKind::Mail,
-                digest: "digest-of-email".into(),
+                endpoint,
+                digest: format!("digest-of-{name}"),
             });
         }
         let product = AlerterHttp::products().into_iter().find(|product| product.name == *name);
@@ -110,7 +120,7 @@ impl Modules for Fake {
     }
 
     fn prepare_destination(&self, alerter: &AlerterRef, params: &Value) -> Result<(), Vec<Fault>> {
-        if alerter.product == "email" {
+        if ["email", "exec", "stdout"].contains(&alerter.product.as_str()) {
             return Ok(());
         }
         AlerterHttp::prepare(&alerter.product, &params.to_string()).map_err(|faults| {
