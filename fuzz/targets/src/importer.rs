@@ -15,7 +15,7 @@ pub fn importer(input: &[u8]) {
         })
         .collect();
     for destination in [None, Some("ops-chat")] {
-        let settings = Settings { destination, tokens: &[] };
+        let settings = Settings { destination, ..Settings::default() };
         let made = import(&files, &settings);
         assert_eq!(made, import(&files, &settings), "the same files, another import");
         let told = made.report.rules.iter().flat_map(|rule| rule.faults.iter().map(|fault| &fault.place));

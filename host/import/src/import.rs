@@ -25,6 +25,9 @@ pub struct Settings<'a> {
     pub destination: Option<&'a str>,
     /// Values of tokens, for the environment; other tokens are listed there without a value.
     pub tokens: &'a [(String, String)],
+    /// Where rules begin, an instant such as `2026-12-01T12:00:00Z`: when ElastAlert is stopped. Without it they begin when
+    /// the host starts.
+    pub begin: Option<&'a str>,
     /// The path of ElastAlert's configuration among the files, where they do not say it themselves.
     pub config: Option<&'a str>,
 }
@@ -162,6 +165,7 @@ impl<'a> Work<'a> {
             name: name.clone(),
             filters: layers.filters,
             files: &files,
+            begin: self.settings.begin,
             fallback: self.settings.destination,
             secrets: &mut self.secrets,
         };

@@ -32,7 +32,8 @@ pub(crate) fn rule(options: &mut Options, around: &mut Surroundings<'_>) -> Made
         options.fault("query_key", "more than 16 fields", "name fewer");
     }
     let index = index(options);
-    let schedule = schedule(options);
+    let mut schedule = schedule(options);
+    schedule.extend(around.begin.map(|begin| ("begin", Yaml::text(begin))));
     let filter = crate::filter::filter(options, &around.filters);
     let rule_type = rule_type(options, &mut key, around.files);
     options.carried("query_key", "`key`: one episode per value");

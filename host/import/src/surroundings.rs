@@ -11,6 +11,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) filters: Vec<Node>,
     /// Returns the text of a file that it names.
     pub(crate) files: &'a dyn Fn(&str) -> Option<String>,
+    /// Where the rule begins; nothing before it is told.
+    pub(crate) begin: Option<&'a str>,
     /// The destination for messages that have no other.
     pub(crate) fallback: Option<&'a str>,
     pub(crate) secrets: &'a mut Secrets,

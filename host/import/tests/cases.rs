@@ -1,6 +1,6 @@
 //! Every folder below `tests/cases/import` is a folder of ElastAlert's, and what comes of it.
 //!
-//! - `in/` is read, `out/` is what is written, `report.txt` what is told. `settings.json` may hold `destination`, `config`, `tokens`
+//! - `in/` is read, `out/` is what is written, `report.txt` what is told. `settings.json` may hold `destination`, `config`, `begin`, `tokens`
 //!   (their values in the environment) and `check` (values that only the check below is given).
 //! - What comes out must load: with the manifests' own loader, modules that have the parameters of the rules, and the
 //!   HTTP alerter's own word on destinations.
@@ -113,6 +113,7 @@ fn loads(made: &Import, case: &Case, wrong: &mut String) {
 struct Case {
     destination: Option<String>,
     config: Option<String>,
+    begin: Option<String>,
     tokens: Vec<(String, String)>,
     check: Vec<(String, String)>,
 }
@@ -128,6 +129,7 @@ impl Case {
         Self {
             destination: value["destination"].as_str().map(String::from),
             config: value["config"].as_str().map(String::from),
+            begin: value["begin"].as_str().map(String::from),
             tokens: pairs("tokens"),
             check: pairs("check"),
         }
@@ -138,6 +140,7 @@ impl Case {
             destination: self.destination.as_deref(),
             tokens: &self.tokens,
             config: self.config.as_deref(),
+            begin: self.begin.as_deref(),
         }
     }
 }

@@ -32,6 +32,7 @@ pub(crate) struct Rule {
     pub(crate) delay: Option<Span>,
     pub(crate) lateness: Option<Span>,
     pub(crate) lookback: Option<Span>,
+    pub(crate) begin: Option<String>,
     pub(crate) catch_up: Option<CatchUp>,
     pub(crate) window_max: Option<Span>,
     #[serde(default)]

@@ -1,5 +1,5 @@
 //! Rules and destinations, parsed from a manifest. The `manifest` crate makes them; nothing here knows YAML.
-use watchbell_contract::{AlertText, Duration, Severity};
+use watchbell_contract::{AlertText, Duration, Severity, Timestamp};
 use watchbell_text::Macros;
 
 use crate::active::Active;
@@ -45,6 +45,8 @@ pub struct RuleSpec {
     pub lateness: Duration,
     /// Moves the first cursor back; signals found there are announced.
     pub lookback: Option<Duration>,
+    /// Where a new rule begins, if that is not still to come; instead of `lookback`.
+    pub begin: Option<Timestamp>,
     pub catch_up: CatchUp,
     /// The maximum length of a window.
     pub window_max: Duration,
@@ -230,6 +232,7 @@ impl RuleSpec {
             delay: Self::DELAY,
             lateness: Self::LATENESS,
             lookback: None,
+            begin: None,
             catch_up: CatchUp::default(),
             window_max: Self::WINDOW_MAX,
             deadline: Self::DEADLINE,

@@ -44,8 +44,15 @@ pub(crate) enum Slice {
 /// A schedule that pauses for longer evaluates twice: its next window would be too late for late documents.
 const PAUSE_MAX: Duration = Duration::from_mins(10);
 
-/// Where a new rule begins.
+/// Where a rule without a past begins.
 pub(crate) fn first_cursor(table: Option<&Timetable>, spec: &RuleSpec, now: Timestamp) -> Timestamp {
+    // Not on the grid: nothing before it is told, and nothing after it is lost.
+    let begin = spec.begin.filter(|begin| *begin < now - spec.delay);
+    begin.unwrap_or_else(|| cursor_back(table, spec, now))
+}
+
+/// As far back as a rule looks from now on.
+pub(crate) fn cursor_back(table: Option<&Timetable>, spec: &RuleSpec, now: Timestamp) -> Timestamp {
     let latest = now - spec.delay;
     match table {
         Some(table @ Timetable::Cron(_)) => {
@@ -453,6 +460,18 @@ mod tests {
         // The step that the next instant evaluates began before the last one.
         let between = at("2026-03-10T12:20:00Z") - Duration::from_secs(10);
         assert_eq!(first("*/15 * * * *", DAY, "2026-03-10T12:20:00Z"), between);
+    }
+
+    #[test]
+    fn a_new_rule_begins_at_the_instant_that_it_is_given_unless_that_is_to_come() {
+        let begin = Some(at("2026-03-10T10:20:17.5Z"));
+        let every = RuleSpec { begin, lookback: Some(DAY), ..rule() };
+        let daily = RuleSpec { begin, ..cron("0 0 * * *", "UTC", DAY) };
+        for spec in [every, daily] {
+            let first = |now: &str| first_cursor(Timetable::of(&spec.schedule).ok().as_ref(), &spec, at(now));
+            assert_eq!(Some(first("2026-03-10T12:00:00Z")), begin);
+            assert!(first("2026-03-10T10:20:00Z") < begin.unwrap());
+        }
     }
 
     #[test]

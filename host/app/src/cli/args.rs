@@ -354,6 +354,10 @@ pub struct Elastalert {
     /// The configuration that ElastAlert is started with, where the folder has several.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// The instant at which ElastAlert is stopped, such as `2026-12-01T12:00:00Z`: rules begin there (`begin:`), so that
+    /// nothing before is told twice and nothing after is lost. Start the host then or later.
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub from: Option<String>,
     /// Where to write manifests and `environments/default.yaml`.
     #[arg(long, value_name = "DIR", default_value = "rules")]
     pub out: PathBuf,
@@ -399,6 +403,14 @@ pub struct ImportShown {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// An instant, as manifests write it.
+fn instant(text: &str) -> Result<String, String> {
+    match text.parse::<jiff::Timestamp>() {
+        Ok(instant) => Ok(instant.to_string()),
+        Err(_) => Err("write a date, a time and an offset: `2026-12-24T22:00:00+01:00`".into()),
+    }
 }
 
 /// It becomes the name of a file.

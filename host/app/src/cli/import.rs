@@ -31,6 +31,7 @@ pub(crate) fn elastalert(args: &Elastalert) -> Result<(), Failure> {
         destination: args.destination.as_deref(),
         tokens: &args.tokens,
         config: config.as_deref(),
+        begin: args.from.as_deref(),
     };
     let mut made = import(&sources, &settings);
     if Catalog::has_plugins() {

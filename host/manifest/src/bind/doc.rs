@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use watchbell_contract::Duration;
+use watchbell_contract::{Duration, Timestamp};
 
 use crate::limits::{KEPT_BYTES_MAX, MEMORY_BYTES_MAX, PAGE_BYTES, PAGE_BYTES_MAX, PAGE_BYTES_MIN, RUN_MAX};
 use crate::overlay::Spans;
@@ -132,6 +132,19 @@ impl Doc<'_> {
             self.fault(pointer, format!("`{name}` must be longer than 0s")).push(self);
         }
         span
+    }
+
+    /// `None`: it is none, as was told.
+    pub(crate) fn instant(&mut self, pointer: &str, text: &str) -> Option<Timestamp> {
+        match text.parse::<jiff::Timestamp>() {
+            Ok(instant) => Some(Timestamp(instant.as_millisecond())),
+            Err(_) => {
+                self.fault(pointer, format!("`{text}` is not an instant"))
+                    .hint("write a date, a time and an offset: `2026-12-24T22:00:00+01:00`")
+                    .push(self);
+                None
+            }
+        }
     }
 
     /// The most bytes of one response.

@@ -73,6 +73,12 @@ impl Bench<'_> {
         let delay = doc.span("/delay", raw.delay, RuleSpec::DELAY);
         let lateness = doc.span("/lateness", raw.lateness, RuleSpec::LATENESS);
         let lookback = raw.lookback.map(|_| doc.positive("/lookback", raw.lookback, Duration::ZERO));
+        let begin = raw.begin.and_then(|begin| doc.instant("/begin", &begin));
+        if lookback.is_some() && begin.is_some() {
+            doc.fault("/begin", "`begin` and `lookback` say two different things about the beginning")
+                .hint("remove one of them")
+                .push(doc);
+        }
         let severity = raw.severity.map_or_else(Severity::default, Severity::from);
         let worse = alert::worse(doc, raw.worse, severity);
         let place = |doc: &Doc<'_>, pointer, text: Option<&String>| Some(doc.spans.text(pointer, text?));
@@ -139,6 +145,7 @@ impl Bench<'_> {
             delay,
             lateness,
             lookback,
+            begin,
             catch_up: match raw.catch_up {
                 Some(raw::CatchUp::All) => CatchUp::All,
                 Some(raw::CatchUp::Merge) | None => CatchUp::Merge,

@@ -95,7 +95,7 @@ impl Partition {
     /// evaluated as far back as for a new rule.
     fn return_rule(&mut self, kept: RuleRecord, spec: Arc<RuleSpec>, now: Timestamp) -> Rule {
         let table = Timetable::of(&spec.schedule).ok();
-        let cursor = kept.cursor.max(window::first_cursor(table.as_ref(), &spec, now));
+        let cursor = kept.cursor.max(window::cursor_back(table.as_ref(), &spec, now));
         let over = Range { start: kept.cursor, end: cursor };
         let final_before = if over.is_empty() { kept.final_before } else { cursor };
         let record =

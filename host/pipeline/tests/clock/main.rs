@@ -214,6 +214,29 @@ fn a_rule_that_was_off_announces_nothing_twice_and_names_the_span_it_left_out() 
 }
 
 #[test]
+fn a_rule_that_takes_over_at_an_instant_tells_all_since_and_nothing_before() {
+    let begin = Some(at("2026-03-09T11:30:17Z"));
+    for start in ["2026-03-09T11:31:00Z", "2026-03-09T12:00:00Z", "2026-03-09T19:00:00Z"] {
+        let spec = RuleSpec { begin, lookback: None, ..rule(Duration::from_mins(1)) };
+        let mut driver = Driver::new(start, vec![spec.clone()]);
+        driver.finds(|run, _| {
+            let times = ["11:29:59", "11:30:16", "11:30:17", "11:30:59", "11:45:00", "19:01:00"];
+            let all = times.map(|time| event(at(&format!("2026-03-09T{time}Z")), time));
+            all.into_iter().filter(|s| run.window.start <= s.at && s.at < run.window.end).collect()
+        });
+        driver.until("2026-03-09T19:05:00Z");
+        let told: Vec<String> = driver.sent().iter().map(|line| line[line.len() - 8..].to_owned()).collect();
+        assert_eq!(told, ["11:30:17", "11:30:59", "11:45:00", "19:01:00"], "{start}");
+        // It is no new rule any more: off for a while, it looks back as any other.
+        driver.bundle(vec![RuleSpec { enabled: false, ..spec.clone() }]);
+        driver.until("2026-03-09T20:05:00Z");
+        driver.bundle(vec![spec]);
+        driver.until("2026-03-09T20:10:00Z");
+        assert_eq!(driver.gaps().len(), 1, "{start}");
+    }
+}
+
+#[test]
 fn what_was_off_for_a_month_is_forgotten() {
     let spec = rule(Duration::from_mins(1));
     let mut driver = Driver::new("2026-03-09T12:00:00Z", vec![spec.clone()]);

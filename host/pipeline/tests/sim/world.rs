@@ -278,6 +278,7 @@ fn rule(name: &str, edition: usize) -> RuleSpec {
             "switched" => Some(Duration::from_mins(4)),
             _ => None,
         },
+        begin: None,
         catch_up: if level { CatchUp::All } else { CatchUp::Merge },
         window_max: Duration::from_mins(10),
         deadline: Duration::from_secs(60),
