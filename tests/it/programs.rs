@@ -57,6 +57,10 @@ async fn an_episode_is_told_to_a_program_and_on_standard_output() {
     let token = std::fs::read_to_string(world.scratch.path().join("got.token")).unwrap();
     assert_eq!(token, "page-t0ken\npage-t0ken\n");
     assert!(!host.said.join("\n").contains("page-t0ken"));
+    let written = world.written();
+    let lines: Vec<Value> = written.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    let causes: Vec<&Value> = lines.iter().map(|line| &line["cause"]).collect();
+    assert_eq!(causes, ["opened", "resolved"], "{written}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -204,6 +204,17 @@ impl World {
         self.start_listening((program, "127.0.0.1:0"), args, variables)
     }
 
+    /// Hosts write their standard output there, one after the other.
+    fn stdout(&self) -> std::fs::File {
+        let path = self.scratch.path().join("stdout");
+        std::fs::OpenOptions::new().create(true).append(true).open(path).expect("a file")
+    }
+
+    /// What hosts have written to their standard output.
+    pub(crate) fn written(&self) -> String {
+        std::fs::read_to_string(self.scratch.path().join("stdout")).expect("a file")
+    }
+
     fn start_listening(
         &self,
         (program, listen): (&Path, &str),
@@ -217,7 +228,7 @@ impl World {
             .args(args)
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(self.stdout())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()

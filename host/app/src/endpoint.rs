@@ -67,15 +67,18 @@ pub(crate) fn program(name: &str, spec: &ExecEndpoint) -> Result<Refreshed<Progr
     let (secrets, spec) = (spec.secrets(), spec.clone());
     let secrets: Vec<SecretRef> = secrets.into_iter().map(|(_, secret)| secret.clone()).collect();
     Refreshed::new(format!("destination `{name}`"), &secrets, move |reveal| {
-        let value = |given: &SecretOr<String>| match given {
-            SecretOr::Plain(plain) => Ok(Secret::new(plain.as_str())),
-            SecretOr::Secret(secret) => reveal(secret),
-        };
-        let variables = spec.variables.iter().map(|(name, given)| Ok((name.clone(), value(given)?)));
+        let (mut variables, mut secrets) = (Vec::new(), Vec::new());
+        for (name, value) in &spec.variables {
+            match value {
+                SecretOr::Plain(plain) => variables.push((name.clone(), plain.clone())),
+                SecretOr::Secret(secret) => secrets.push((name.clone(), reveal(secret)?)),
+            }
+        }
         Ok(Program {
             path: spec.program.clone(),
             arguments: spec.arguments.clone(),
-            variables: variables.collect::<Result<_>>()?,
+            variables,
+            secrets,
             timeout: spec.timeout.std(),
         })
     })

@@ -21,7 +21,9 @@ pub struct Program {
     pub path: PathBuf,
     pub arguments: Vec<String>,
     /// Its environment, besides `PATH` and `LANG`. Nothing of the host's own is passed on, since secrets are there.
-    pub variables: Vec<(String, Secret)>,
+    pub variables: Vec<(String, String)>,
+    /// More of its environment: values that are removed from what it writes.
+    pub secrets: Vec<(String, Secret)>,
     /// How long a run may take.
     pub timeout: Duration,
 }

@@ -1,5 +1,7 @@
 use std::io;
+use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -11,6 +13,9 @@ use crate::Program;
 
 /// What is kept of each output; the rest is read and dropped, so that no program waits for a reader.
 const OUTPUT_BYTES_MAX: u64 = 64 << 10;
+
+/// What has left the group may hold the outputs open after the program has ended.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// How a run ended.
 #[derive(Debug)]
@@ -34,7 +39,8 @@ pub(crate) async fn run(program: &Program, input: Vec<u8>) -> Run {
         .env_clear()
         .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
         .env("LANG", "C.UTF-8")
-        .envs(program.variables.iter().map(|(name, value)| (name, value.expose())))
+        .envs(program.variables.iter().map(|(name, value)| (name, value)))
+        .envs(program.secrets.iter().map(|(name, value)| (name, value.expose())))
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -45,44 +51,55 @@ pub(crate) async fn run(program: &Program, input: Vec<u8>) -> Run {
         Ok(child) => child,
         Err(error) => return Run::NotStarted(error),
     };
-    let group = Group::of(&child);
-    let run = timeout(program.timeout, attend(&mut child, &group, input)).await;
-    run.unwrap_or(Run::Killed)
+    let mut group = Group::of(&child);
+    attend(&mut child, &mut group, input, program.timeout).await
 }
 
-/// Feeds the program and reads from it until it has ended.
-async fn attend(child: &mut Child, group: &Group, input: Vec<u8>) -> Run {
-    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+/// Feeds the program and reads from it until it has ended, at most for `limit`.
+async fn attend(child: &mut Child, group: &mut Group, input: Vec<u8>, limit: Duration) -> Run {
+    let (stdin, out, err) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let write = async {
         if let Some(mut stdin) = stdin {
             // A program may end without reading everything; how it ends counts.
             let _ = stdin.write_all(&input).await;
         }
     };
-    let status = async {
-        let status = child.wait().await;
-        // What it left behind may hold its outputs open.
+    let status = {
+        let mut pipes = pin!(async { tokio::join!(write, read(out, &mut stdout), read(err, &mut stderr)) });
+        let mut is_read = false;
+        let end = async {
+            loop {
+                tokio::select! {
+                    status = child.wait() => return status,
+                    _ = &mut pipes, if !is_read => is_read = true,
+                }
+            }
+        };
+        let Ok(status) = timeout(limit, end).await else { return Run::Killed };
         group.kill();
+        if !is_read {
+            // What it wrote before it ended is in the pipes; nobody waits for what others write there.
+            let _ = timeout(GRACE, pipes).await;
+        }
         status
     };
-    let (status, (), stdout, stderr) = tokio::join!(status, write, read(stdout), read(stderr));
     match status {
         Ok(status) => Run::Ended { status, stdout, stderr },
         Err(error) => Run::Lost(error),
     }
 }
 
-async fn read(pipe: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
-    let mut kept = Vec::new();
+async fn read(pipe: Option<impl AsyncRead + Unpin>, kept: &mut Vec<u8>) {
     if let Some(mut pipe) = pipe {
         // What came before an error counts.
-        let _ = (&mut pipe).take(OUTPUT_BYTES_MAX).read_to_end(&mut kept).await;
+        let _ = (&mut pipe).take(OUTPUT_BYTES_MAX).read_to_end(kept).await;
         let _ = tokio::io::copy(&mut pipe, &mut tokio::io::sink()).await;
     }
-    kept
 }
 
-/// The program and all that it has started, as far as it has not left the group. Killed when dropped.
+/// The program and all that it has started, as far as it has not left the group. Killed once, at the latest when dropped:
+/// after that its number may be another's.
 struct Group(Option<Pid>);
 
 impl Group {
@@ -90,9 +107,9 @@ impl Group {
         Self(child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw))
     }
 
-    fn kill(&self) {
+    fn kill(&mut self) {
         // There may be nothing left of it.
-        let _ = self.0.map(|group| killpg(group, Signal::SIGKILL));
+        let _ = self.0.take().map(|group| killpg(group, Signal::SIGKILL));
     }
 }
 

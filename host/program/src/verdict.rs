@@ -17,7 +17,7 @@ pub(crate) fn of(program: &Program, run: Run) -> Result<Receipt, Refusal> {
     let name = program.path.display();
     let unavailable = |reason| Refusal::Unavailable { reason, retry_after: None };
     let unanswered = |reason| Refusal::Unanswered { reason, retry_after: None };
-    let scrubber = Scrubber::new(program.variables.iter().map(|(_, secret)| secret));
+    let scrubber = Scrubber::new(program.secrets.iter().map(|(_, secret)| secret));
     match run {
         Run::NotStarted(error) => Err(unavailable(format!("`{name}` cannot be started: {error}"))),
         Run::Lost(error) => Err(unanswered(format!("nobody knows how `{name}` ended: {error}"))),

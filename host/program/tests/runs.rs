@@ -46,7 +46,7 @@ fn script(folder: &Path, text: &str) -> Program {
 }
 
 fn of(path: PathBuf) -> Program {
-    Program { path, arguments: Vec::new(), variables: Vec::new(), timeout: PATIENCE }
+    Program { path, arguments: Vec::new(), variables: Vec::new(), secrets: Vec::new(), timeout: PATIENCE }
 }
 
 async fn outcome(text: &str) -> Result<Receipt, Refusal> {
@@ -120,19 +120,78 @@ async fn what_cannot_be_started_is_tried_again() {
     assert!(reason.contains("cannot be started: Permission denied"), "{reason}");
 }
 
-/// The test would hang if anything of the group lived on: it waits for the end of a pipe that all of them hold.
+/// Waits until none of the processes runs whose numbers are in `file`.
+async fn gone(file: &Path) {
+    let text = std::fs::read_to_string(file).unwrap();
+    let numbers: Vec<u32> = text.lines().map(|line| line.parse().unwrap()).collect();
+    assert_eq!(numbers.len(), 2, "{text}");
+    let runs = |number: &u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
+        // Nobody may have asked for the status of one that was killed.
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+    };
+    let look = async {
+        while numbers.iter().any(runs) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, look).await.expect("they are killed");
+}
+
 #[tokio::test]
 async fn the_whole_group_is_killed() {
     let folder = tempfile::tempdir().unwrap();
+    let numbers = folder.path().join("numbers");
+    let [first, second] = [r#"sleep 1000 & echo $! > "$1""#, r#"sleep 1000 & echo $! >> "$1""#];
     // The program ends at once; what it has left holds its outputs open.
-    let left = script(folder.path(), "sleep 1000 & sleep 1000 & echo ticket-8");
+    let mut left = script(folder.path(), &format!("{first}; {second}; echo ticket-8"));
+    left.arguments.push(numbers.display().to_string());
     assert_eq!(left.deliver(&intent()).await, Ok(Receipt { reference: Some("ticket-8".into()) }));
+    gone(&numbers).await;
 
-    let mut hangs = script(folder.path(), "sleep 1000 & sleep 1000");
-    hangs.timeout = Duration::from_millis(100);
+    let ready = folder.path().join("ready");
+    let mut hangs = script(folder.path(), &format!(r#"{first}; {second}; mkfifo "$2"; : > "$2"; wait"#));
+    hangs.arguments.extend([&numbers, &ready].map(|path| path.display().to_string()));
+    // Dropped while it runs, as when a host stops.
+    {
+        let message = intent();
+        let delivery = hangs.deliver(&message);
+        let started = tokio::task::spawn_blocking({
+            let ready = ready.clone();
+            move || {
+                while !ready.exists() {
+                    std::thread::yield_now();
+                }
+                std::fs::read(ready).unwrap()
+            }
+        });
+        tokio::select! {
+            ended = delivery => panic!("{ended:?}"),
+            read = started => drop(read.unwrap()),
+        }
+    }
+    gone(&numbers).await;
+    std::fs::remove_file(&ready).unwrap();
+
+    let mut hangs = script(folder.path(), &format!("{first}; {second}; wait"));
+    hangs.arguments.push(numbers.display().to_string());
+    hangs.timeout = Duration::from_secs(3);
     let late = hangs.deliver(&intent()).await;
     let Err(Refusal::Unanswered { reason, .. }) = late else { panic!("{late:?}") };
-    assert!(reason.ends_with("had not ended after 0.1 s, and was killed"), "{reason}");
+    assert!(reason.ends_with("had not ended after 3 s, and was killed"), "{reason}");
+    gone(&numbers).await;
+}
+
+#[tokio::test]
+async fn how_it_ended_counts_even_if_others_hold_its_outputs() {
+    let folder = tempfile::tempdir().unwrap();
+    // It has left the group, and is not killed with it.
+    let mut program = script(folder.path(), r#"setsid sleep 30 & echo $! > "$1"; echo ticket-9"#);
+    program.arguments.push(folder.path().join("number").display().to_string());
+    program.timeout = Duration::from_secs(20);
+    assert_eq!(program.deliver(&intent()).await, Ok(Receipt { reference: Some("ticket-9".into()) }));
+    let number = std::fs::read_to_string(folder.path().join("number")).unwrap();
+    let _ = std::process::Command::new("kill").arg(number.trim()).status();
 }
 
 #[tokio::test]
@@ -151,8 +210,8 @@ async fn it_has_the_variables_it_was_given_and_no_others_and_its_secrets_are_not
     let mut program =
         script(folder.path(), r#"env > "$1"; pwd >> "$1"; echo "$TOKEN"; echo "bad $TOKEN" >&2; exit $CODE"#);
     program.arguments.push(got.display().to_string());
-    program.variables.push(("TOKEN".into(), Secret::new("s3cret-t0ken")));
-    program.variables.push(("CODE".into(), Secret::new("0")));
+    program.secrets.push(("TOKEN".into(), Secret::new("s3cret-t0ken")));
+    program.variables.push(("CODE".into(), "0".into()));
     assert_eq!(program.deliver(&intent()).await, Ok(Receipt { reference: Some("[redacted]".into()) }));
     let text = std::fs::read_to_string(&got).unwrap();
     let mut names: Vec<&str> = text.lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
@@ -161,7 +220,7 @@ async fn it_has_the_variables_it_was_given_and_no_others_and_its_secrets_are_not
     names.retain(|name| !["PWD", "OLDPWD", "SHLVL", "_"].contains(name));
     assert_eq!(names, ["CODE", "LANG", "PATH", "TOKEN"]);
     assert_eq!(text.lines().last(), Some("/"));
-    program.variables[1].1 = Secret::new("65");
+    program.variables[0].1 = "65".into();
     let refused = program.deliver(&intent()).await;
     assert!(
         matches!(&refused, Err(Refusal::Refused(reason)) if reason.ends_with("status 65: bad [redacted]")),

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
@@ -13,6 +14,9 @@ use crate::clock::Clock;
 use crate::descriptors;
 use crate::host::{self, Host, StartFault};
 use crate::{End, HostCommand, logs};
+
+/// How long what was abandoned may take to notice.
+const SHUTDOWN_MAX: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(args: &Run) -> Result<(), Failure> {
     logs::start(args.json);
@@ -44,8 +48,9 @@ pub(crate) fn run(args: &Run) -> Result<(), Failure> {
             _ => Failure::Faults(fault.into()),
         })
     })?;
-    // Abandoned work must not keep the process alive; the store is closed.
-    runtime.shutdown_background();
+    // Abandoned work must not keep the process alive; the store is closed. Deliveries are dropped, and with them the
+    // programs that they have started.
+    runtime.shutdown_timeout(SHUTDOWN_MAX);
     match end {
         End::Drained => Ok(()),
         End::Abandoned(0) => Ok(()),
