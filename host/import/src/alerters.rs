@@ -22,9 +22,9 @@ mod custom; // Python classes of one's own
 
 pub(crate) use alerter::{Alerter, Make};
 pub(crate) use aws::{is_region, is_sns_target};
-pub(crate) use context::{Context, address, basic, header, is_address, literal, members};
+pub(crate) use context::{Context, address, basic, by_severity, header, is_address, literal, members};
 pub(crate) use custom::stand_in;
-pub(crate) use destination::{Destination, Webhook, is_private_host};
+pub(crate) use destination::{Destination, Webhook, is_private, is_private_host};
 pub(crate) use mail::{addresses, mailbox};
 
 fn alerters() -> impl Iterator<Item = &'static Alerter> {

@@ -61,7 +61,8 @@ fn made(whole: &Place, entries: &[Entry], settings: &AlertmanagerSettings<'_>) -
     let routes = routes::routes(&root, &receivers, &intervals, &mut account);
     let mut maintenance = routes.maintenance;
     if let Some(file) = settings.silences {
-        maintenance.extend(silences::silences(file, &mut account));
+        let mut taken = routes.names;
+        maintenance.extend(silences::silences(file, &mut taken, &mut account));
     }
     let mut environment = Vec::new();
     let is_default = settings.environment == "default";

@@ -1,10 +1,22 @@
 //! Whether what was made passes `watchbell check`.
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use watchbell_manifest::{Level, Modules, Options, load};
+use watchbell_manifest::{Diagnostic, Level, Modules, Options, load};
 
 use crate::folder::write;
 use crate::import::Import;
+
+/// A fault of an environment, unless it is that a token awaits its value, which the report says already.
+fn environment_note(found: &Diagnostic) -> Option<String> {
+    let path = Path::new(&*found.place.file);
+    let file = path.file_name().and_then(|name| name.to_str())?;
+    let is_environment = path.parent().is_some_and(|folder| folder.ends_with("environments"));
+    let awaits_value = found.message.starts_with("the token `") && found.message.ends_with("has no value");
+    (is_environment && !awaits_value).then(|| {
+        format!("`watchbell check` will refuse environments/{file}:{}: {}", found.place.line, found.message)
+    })
+}
 
 impl Import {
     /// Leaves out each manifest that `watchbell check` would reject, because a single one prevents its whole folder from
@@ -33,6 +45,10 @@ impl Import {
             });
             let rejected: Vec<(String, Vec<String>)> = rejected.collect();
             if rejected.is_empty() {
+                // An environment is for every rule, so it is kept; what is wrong with it is told.
+                let notes: BTreeSet<String> =
+                    errors.iter().filter_map(|found| environment_note(found)).collect();
+                self.report.notes.extend(notes);
                 return Ok(());
             }
             for (path, reasons) in rejected {

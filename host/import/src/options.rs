@@ -143,6 +143,11 @@ impl Options {
         }
     }
 
+    /// A default that is written out, because the product's here is another.
+    pub(crate) fn absent(&mut self, key: &str, what: impl Into<String>) {
+        self.find(self.place(key), key, Fate::Carried, what.into(), false);
+    }
+
     fn say(&mut self, key: &str, fate: Fate, what: impl Into<String>) {
         if let Some(opt) = self.by_name.get(key) {
             self.find(opt.place.clone(), key, fate, what.into(), false);

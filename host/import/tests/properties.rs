@@ -377,6 +377,26 @@ fn the_beginnings_are_carried_over() {
 }
 
 #[test]
+fn what_is_wrong_with_an_environment_is_told() {
+    let rule = "type: any\nname: x\nindex: x\nalert: slack\nslack_webhook_url: https://geheim\n";
+    let sources = [source("a.yaml", rule.into())];
+    let tokens = [("ELASTICSEARCH_URL".to_string(), "http://127.0.0.1:9200".to_string())];
+    let mut made = import(&sources, &Settings { tokens: &tokens, ..Settings::default() });
+    let environment = made.files.iter_mut().find(|file| file.path.starts_with("environments/")).unwrap();
+    environment.text.push_str("colour: red\n");
+    let files = made.files.len();
+    made.refuse_rejected(&fake::Fake).unwrap();
+    assert_eq!(made.files.len(), files);
+    let is_told = |note: &String| note.contains("environments/default.yaml:") && note.contains("colour");
+    assert!(made.report.notes.iter().any(is_told), "{}", made.report);
+    // A token without a value is among the tokens already.
+    let mut made = import(&sources, &Settings::default());
+    let notes = made.report.notes.clone();
+    made.refuse_rejected(&fake::Fake).unwrap();
+    assert_eq!(made.report.notes, notes);
+}
+
+#[test]
 fn a_report_is_json_too() {
     let rule =
         "type: any\nname: x\nindex: x\nalert: slack\nslack_webhook_url: https://geheim\ncolour: @@C@@\n";

@@ -53,6 +53,8 @@ pub(super) const ALERTERS: &[Alerter] = &[
 
 /// Where boto3 would look for a region last of all.
 const REGION: &str = "us-east-1";
+/// The recipients of one mail.
+const SES_MAX: usize = 50;
 
 fn sns(context: &mut Context<'_>) -> Vec<Destination> {
     if context.needs(&["sns_topic_arn"]).is_none() {
@@ -123,6 +125,10 @@ fn ses(context: &mut Context<'_>) -> Vec<Destination> {
     if to.is_empty() || from.is_empty() {
         return Vec::new();
     }
+    if to.len() + cc.len() + bcc.len() > SES_MAX {
+        let why = format!("more than {SES_MAX} addresses: SES sends a mail to no more");
+        return context.refuse("ses_email", why);
+    }
     let region = region(context, "ses_aws_region", None);
     let auth =
         signed(context, "ses", &region, ["ses_aws_access_key", "ses_aws_secret_key", "ses_aws_profile"]);
@@ -189,20 +195,22 @@ fn region(context: &mut Context<'_>, option: &str, of_address: Option<&str>) -> 
 fn signed(context: &mut Context<'_>, service: &str, region: &str, options: [&str; 3]) -> Yaml {
     let [id, key, profile] = options;
     let (id, key) = if context.options.has(profile) || context.options.node(id).is_none() {
-        let about = match context.options.text(profile) {
+        let name = context.options.text(profile);
+        let about = match &name {
             Some(profile) => format!("of the profile `{profile}`, from `~/.aws/credentials`"),
             None => "of an account that may send, such as ElastAlert's own".into(),
         };
-        context.options.changed(
-            profile,
-            "the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: destinations read no AWS profile",
-        );
         context.options.drop_all(&[id, key], "ElastAlert uses the profile instead");
+        // Each profile has a key of its own.
+        let of = name.unwrap_or_default();
         let secrets = &mut *context.secrets;
-        (
-            secrets.new_reference("AWS_ACCESS_KEY_ID", &format!("the id of an access key {about}")),
-            secrets.new_reference("AWS_SECRET_ACCESS_KEY", &format!("the access key {about}")),
-        )
+        let (id_name, id) =
+            secrets.of_file("AWS_ACCESS_KEY_ID", &of, &format!("the id of an access key {about}"));
+        let (key_name, key) =
+            secrets.of_file("AWS_SECRET_ACCESS_KEY", &of, &format!("the access key {about}"));
+        let what = format!("the variables {id_name} and {key_name}: destinations read no AWS profile");
+        context.options.changed(profile, what);
+        (id, key)
     } else {
         let service = service.to_uppercase();
         let id = context.secret(id, &format!("{service}_ACCESS_KEY_ID"));

@@ -335,11 +335,12 @@ impl Context<'_> {
         Vec::new()
     }
 
-    pub(crate) fn formatted_list(&mut self, option: &str) -> Vec<Yaml> {
+    /// Texts in which `{field}` stands for a value, each in its place; `None`: it cannot be formatted.
+    pub(crate) fn formatted_list(&mut self, option: &str) -> Vec<Option<Yaml>> {
         let texts = self.options.texts(option).unwrap_or_default();
-        let made: Vec<Yaml> =
-            texts.iter().filter_map(|text| self.format(text).ok()).map(Yaml::Text).collect();
-        if made.len() == texts.len() {
+        let made: Vec<Option<Yaml>> =
+            texts.iter().map(|text| self.format(text).ok().map(Yaml::Text)).collect();
+        if made.iter().all(Option::is_some) {
             self.told_fields(option);
         } else {
             self.options.dropped(option, "part of it cannot be formatted");

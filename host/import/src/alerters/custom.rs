@@ -6,8 +6,9 @@ use crate::secrets::{Secrets, snake};
 pub(crate) fn stand_in(class: &str, secrets: &mut Secrets) -> Destination {
     let name = words(class.rsplit('.').next().unwrap_or(class));
     let variable = format!("{}_URL", snake(&name));
-    let url =
-        secrets.new_reference(&variable, &format!("an address that replaces the Python alerter `{class}`"));
+    // Classes of one name may be of different modules.
+    let what = format!("an address that replaces the Python alerter `{class}`");
+    let (_, url) = secrets.of_file(&variable, class, &what);
     Destination::new("webhook", url).about(Some(&name))
 }
 
@@ -27,7 +28,17 @@ fn words(class: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::words;
+    use super::{stand_in, words};
+    use crate::secrets::Secrets;
+
+    #[test]
+    fn each_class_has_an_address_of_its_own() {
+        let mut secrets = Secrets::default();
+        let mut url = |class: &str| format!("{:?}", stand_in(class, &mut secrets).written("python").1);
+        let (one, other) = (url("a.Alerter"), url("b.Alerter"));
+        assert_ne!(one, other);
+        assert_eq!(one, url("a.Alerter"));
+    }
 
     #[test]
     fn a_class_is_named_in_words() {

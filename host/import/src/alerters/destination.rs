@@ -63,6 +63,14 @@ impl Destination {
         self
     }
 
+    /// For an address that is not written, but known to be private.
+    pub(crate) fn in_private(mut self) -> Self {
+        if !self.grants.contains(&"private_addresses") {
+            self.grants.push("private_addresses");
+        }
+        self
+    }
+
     /// The name to give it, and what to write. `alerter`: ElastAlert's name, which says more than `webhook`.
     pub(crate) fn written(self, alerter: &str) -> (String, Yaml) {
         let kind = match self.product {
@@ -159,7 +167,8 @@ impl Webhook {
     }
 }
 
-fn is_private(url: &str) -> bool {
+/// Whether an address is one of the machine's own network.
+pub(crate) fn is_private(url: &str) -> bool {
     let host = url.split("://").nth(1).unwrap_or_default();
     is_private_host(host.split(['/', ':', '?']).next().unwrap_or_default())
 }

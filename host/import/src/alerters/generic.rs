@@ -108,7 +108,7 @@ fn post(context: &mut Context<'_>) -> Vec<Destination> {
     let all = context.options.flag("http_post_all_values").unwrap_or(body.is_empty());
     if let Some(node) = context.options.node("http_post_static_payload") {
         let (secret, plain): (Vec<_>, Vec<_>) =
-            node.entries().iter().partition(|entry| is_secret(&entry.key));
+            node.entries().iter().partition(|entry| is_secret(&entry.key) || has_secret(&entry.value));
         body.extend(plain.iter().map(|entry| (entry.key.clone(), constants(&entry.value))));
         if secret.is_empty() {
             context.options.carried("http_post_static_payload", "in the destination's request");
@@ -153,6 +153,15 @@ fn post2(context: &mut Context<'_>) -> Vec<Destination> {
         context.told_fields("http_post2_raw_fields");
     }
     request(context, "http_post2", body, all, timeout)
+}
+
+/// Whether a member of a tree is a secret by its name.
+fn has_secret(node: &Node) -> bool {
+    match &node.data {
+        Data::List(items) => items.iter().any(has_secret),
+        Data::Map(entries) => entries.iter().any(|entry| is_secret(&entry.key) || has_secret(&entry.value)),
+        _ => false,
+    }
 }
 
 const NO_SECRET: &str = "a request body cannot hold secrets; use a header, as the destination's `auth`";
@@ -366,6 +375,9 @@ fn smseagle(context: &mut Context<'_>) -> Vec<Destination> {
     vec![Webhook { path: Some(Yaml::text(path)), ..webhook }.made()]
 }
 
+/// The numbers of one destination.
+const TWILIO_MAX: usize = 16;
+
 fn twilio(context: &mut Context<'_>) -> Vec<Destination> {
     if context.needs(&["twilio_account_sid", "twilio_auth_token", "twilio_to_number"]).is_none() {
         return Vec::new();
@@ -382,7 +394,12 @@ fn twilio(context: &mut Context<'_>) -> Vec<Destination> {
             .refuse("twilio_account_sid", "not the SID of an account: `AC` and 32 hexadecimal digits");
     }
     context.options.carried("twilio_account_sid", "`params.account` and `auth`");
-    let numbers = context.options.texts("twilio_to_number").unwrap_or_default();
+    let mut numbers = Vec::new();
+    for number in context.options.texts("twilio_to_number").unwrap_or_default() {
+        if !numbers.contains(&number) {
+            numbers.push(number);
+        }
+    }
     let is_number = |text: &str| {
         let digits = text.strip_prefix('+').unwrap_or_default();
         !tokens(text).is_empty()
@@ -395,7 +412,13 @@ fn twilio(context: &mut Context<'_>) -> Vec<Destination> {
         let why = format!("not a number with a plus sign and the country's code: {}", odd.join(", "));
         return context.refuse("twilio_to_number", why);
     }
-    context.options.carried("twilio_to_number", "`params.to`");
+    match numbers.len() <= TWILIO_MAX {
+        true => context.options.carried("twilio_to_number", "`params.to`"),
+        false => {
+            let what = format!("`params.to` of several destinations: one has at most {TWILIO_MAX} numbers");
+            context.options.changed("twilio_to_number", what);
+        }
+    }
     let service = context.options.text("twilio_message_service_sid").filter(|service| sid(service, "MG"));
     let number = context.options.text("twilio_from_number").filter(|number| !number.is_empty());
     let with_service = context.options.flag("twilio_use_copilot") == Some(true) || number.is_none();
@@ -417,9 +440,12 @@ fn twilio(context: &mut Context<'_>) -> Vec<Destination> {
         }
     };
     let Some(token) = context.secret("twilio_auth_token", "TWILIO_AUTH_TOKEN") else { return Vec::new() };
-    let mut params = vec![("account".to_string(), Yaml::Text(account.clone()))];
-    params.push(("to".into(), Yaml::texts(numbers.into_iter().take(16))));
-    params.push(sender);
-    let made = Destination::new("twilio", Yaml::text("https://api.twilio.com"));
-    vec![made.auth(Some(basic(&account, token))).params(params)]
+    let of = |numbers: &[String]| {
+        let account_param = ("account".to_string(), Yaml::Text(account.clone()));
+        let to = ("to".to_string(), Yaml::texts(numbers.iter().cloned()));
+        let made = Destination::new("twilio", Yaml::text("https://api.twilio.com"));
+        let auth = Some(basic(&account, token.clone()));
+        made.auth(auth).params(vec![account_param, to, sender.clone()])
+    };
+    numbers.chunks(TWILIO_MAX).map(of).collect()
 }

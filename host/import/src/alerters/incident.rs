@@ -122,7 +122,7 @@ fn opsgenie(context: &mut Context<'_>) -> Vec<Destination> {
         "recipients do not depend on the match: write a rule per team, or use `escalate`",
     );
     let tags = match context.options.has("opsgenie_tags") {
-        true => context.formatted_list("opsgenie_tags").into_iter().take(19).collect(),
+        true => context.formatted_list("opsgenie_tags").into_iter().flatten().take(19).collect(),
         false => Vec::new(),
     };
     let tags =

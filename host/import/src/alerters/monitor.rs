@@ -181,7 +181,8 @@ fn alerta(context: &mut Context<'_>) -> Vec<Destination> {
     let names = context.options.texts("alerta_attributes_keys").unwrap_or_default();
     context.options.carried("alerta_attributes_keys", "in the destination's request");
     let values = context.formatted_list("alerta_attributes_values");
-    let attributes: Vec<(String, Yaml)> = names.into_iter().zip(values).collect();
+    let attributes: Vec<(String, Yaml)> =
+        names.into_iter().zip(values).filter_map(|(name, value)| Some((name, value?))).collect();
     let lists = [("alerta_service", "service"), ("alerta_tags", "tags"), ("alerta_correlate", "correlate")];
     let lists: Vec<(String, Yaml)> = lists
         .into_iter()
@@ -189,7 +190,9 @@ fn alerta(context: &mut Context<'_>) -> Vec<Destination> {
         .map(|(option, name)| (name.to_string(), option))
         .collect::<Vec<_>>()
         .into_iter()
-        .map(|(name, option)| (name, Yaml::List(context.formatted_list(option))))
+        .map(|(name, option)| {
+            (name, Yaml::List(context.formatted_list(option).into_iter().flatten().collect()))
+        })
         .collect();
     let severity = context.constant_or("alerta_severity", "warning");
     let severity = match severity {

@@ -1,6 +1,6 @@
 //! PagerDuty, by its Events API v2.
 use super::alerter::{Alerter, Make};
-use super::context::{Context, members};
+use super::context::{Context, by_severity, members};
 use super::destination::Destination;
 use crate::node::Node;
 use crate::yaml::Yaml;
@@ -73,15 +73,25 @@ fn pagerduty(context: &mut Context<'_>) -> Vec<Destination> {
         context.formatted_with(&option, &format!("{option}_args"))
     };
     let (source, component, group, class) = (text("source"), text("component"), text("group"), text("class"));
+    let option = "pagerduty_v2_payload_severity";
+    let is_v2 = context.options.text("pagerduty_api_version").as_deref() == Some("v2");
+    let severity = match context.options.node(option) {
+        None if is_v2 => {
+            let what = "absent, so it is `critical` for each severity, as in ElastAlert";
+            context.options.absent(option, what);
+            Some(by_severity(&Yaml::text("critical")))
+        }
+        _ => context.one_of(option, severities),
+    };
     let params = members([
-        ("severity", context.one_of("pagerduty_v2_payload_severity", severities)),
+        ("severity", severity),
         ("source", source),
         ("component", component),
         ("group", group),
         ("class", class),
         ("details", details),
     ]);
-    if context.options.text("pagerduty_api_version").as_deref() != Some("v2") {
+    if !is_v2 {
         context.options.changed(
             "pagerduty_service_key",
             "the key of the service's integration of the kind Events API v2: one of v1 may not be accepted",

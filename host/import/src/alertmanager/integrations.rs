@@ -5,7 +5,7 @@ mod incident; // incident management, mail, webhooks
 use std::collections::BTreeSet;
 
 use super::account::{Account, entry, items};
-use crate::alerters::{Context, Destination, is_address};
+use crate::alerters::{Context, Destination, by_severity, is_address};
 use crate::names::{free, slug};
 use crate::node::{Data, Entry, Node};
 use crate::options::Options;
@@ -85,11 +85,13 @@ pub(super) fn receivers(root: &Node, account: &mut Account<'_>, secrets: &mut Se
 fn options(config: &Node, global: &Node, integration: &Integration) -> Options {
     let mut options = Options::new(config.place.file.clone());
     config.entries().iter().for_each(|entry| options.lay(entry, false));
+    // Mail is not sent over HTTP.
+    let http = (integration.key != "email_configs").then_some(&("http_config", "http_config"));
     let is_set = |name: &str| {
         let bare = name.strip_suffix("_file").unwrap_or(name);
         config.get(bare).is_some() || config.get(&format!("{bare}_file")).is_some()
     };
-    for (here, there) in integration.global {
+    for (here, there) in integration.global.iter().chain(http) {
         if let Some(found) = entry(global, there)
             && !is_set(here)
         {
@@ -239,6 +241,28 @@ fn http_auth(context: &mut Context<'_>, variable: &str) -> Option<Yaml> {
         (None, _) => context.options.dropped("http_config", without),
     }
     auth
+}
+
+/// `http_config` of a product that has credentials of its own: a destination has no more than one `auth`.
+fn no_http_auth(context: &mut Context<'_>) {
+    let what = "the destination authenticates as its product asks for, and not otherwise; certificates are always verified, and there is no proxy";
+    context.options.dropped("http_config", what);
+}
+
+/// A parameter by severity; where the option is absent, Alertmanager's default for all of them.
+fn or_default(context: &mut Context<'_>, option: &str, made: Option<Yaml>, default: Yaml) -> Option<Yaml> {
+    if context.options.node(option).is_some() {
+        return made;
+    }
+    let shown = match &default {
+        Yaml::Text(text) | Yaml::Number(text) => text.clone(),
+        _ => String::new(),
+    };
+    context.options.absent(
+        option,
+        format!("where `{option}` is absent, it is `{shown}` for each severity, as in Alertmanager"),
+    );
+    Some(by_severity(&default))
 }
 
 /// A URL that is a secret, in the file or beside it.

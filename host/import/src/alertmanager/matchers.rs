@@ -1,6 +1,6 @@
 //! Alertmanager's matchers as conditions: `host=db-*`.
-use super::account::{entry, texts};
-use crate::node::Node;
+use super::account::{entry, items};
+use crate::node::{Data, Node};
 
 /// Conditions that are met together.
 pub(super) type Conditions = Vec<String>;
@@ -16,6 +16,7 @@ pub(super) struct Matcher {
 /// Lists of conditions that one set of matchers becomes.
 const ALTERNATIVES_MAX: usize = 20;
 const CHARS_MAX: usize = 256;
+const SEVERITIES: [&str; 3] = ["info", "warning", "critical"];
 /// Conditions that are met together.
 const CONDITIONS_MAX: usize = 32;
 
@@ -23,14 +24,23 @@ const CONDITIONS_MAX: usize = 32;
 /// regular expressions.
 pub(super) fn matchers(node: &Node, [list, values, regexes]: [&str; 3]) -> Result<Vec<Matcher>, String> {
     let mut found = Vec::new();
-    for text in texts(entry(node, list).map(|entry| &entry.value)) {
+    for item in items(entry(node, list).map(|entry| &entry.value)) {
+        let text = item.text().ok_or_else(|| format!("`{list}` has an item that is not a text"))?;
         for part in parts(&text) {
             found.push(read(&part).ok_or_else(|| format!("`{part}` is not a matcher"))?);
         }
     }
     for (key, is_regex) in [(values, false), (regexes, true)] {
-        for entry in entry(node, key).iter().flat_map(|entry| entry.value.entries()) {
-            let value = entry.value.text().ok_or_else(|| format!("`{}` is not a text", entry.key))?;
+        let Some(all) = entry(node, key) else { continue };
+        if !matches!(all.value.data, Data::Map(_) | Data::Null) {
+            return Err(format!("`{key}` is not a map"));
+        }
+        for entry in all.value.entries() {
+            let value = match &entry.value.data {
+                // As Alertmanager reads it: the label is empty or absent.
+                Data::Null => String::new(),
+                _ => entry.value.text().ok_or_else(|| format!("`{}` is not a text", entry.key))?,
+            };
             found.push(Matcher { label: entry.key.clone(), is_negated: false, is_regex, value });
         }
     }
@@ -83,10 +93,15 @@ pub(super) fn conditions(matchers: &[Matcher]) -> Result<Vec<Conditions>, String
             "rule" | "owner" => format!("labels.{}", matcher.label),
             label => label.to_string(),
         };
-        let patterns = patterns(matcher)?;
+        let mut patterns = patterns(matcher)?;
+        if name == "severity" && matcher.is_negated {
+            // What no rule has excludes nothing, and an environment is refused that names it.
+            let is_excluded = |severity: &&str| patterns.iter().any(|pattern| matches(pattern, severity));
+            patterns = SEVERITIES.into_iter().filter(is_excluded).map(String::from).collect();
+        }
         if name == "severity" && !matcher.is_negated {
             for pattern in &patterns {
-                if !["info", "warning", "critical", "*"].contains(&pattern.as_str()) {
+                if pattern != "*" && !SEVERITIES.contains(&pattern.as_str()) {
                     return Err(format!(
                         "no rule has the severity `{pattern}`: there are info, warning and critical"
                     ));
@@ -119,7 +134,28 @@ pub(super) fn conditions(matchers: &[Matcher]) -> Result<Vec<Conditions>, String
     if all.iter().any(|list| list.len() > CONDITIONS_MAX) {
         return Err(format!("more than {CONDITIONS_MAX} conditions"));
     }
+    if !matchers.is_empty() {
+        // Nothing is excluded.
+        all.iter_mut().filter(|list| list.is_empty()).for_each(|list| list.push("rule=*".into()));
+    }
     Ok(all)
+}
+
+/// Whether a pattern, in which `*` stands for any characters, is of all of a text.
+fn matches(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((start, rest)) => text.strip_prefix(start).is_some_and(|text| {
+            // Several in a row are one; otherwise there would be too many ways to divide a text.
+            let rest = rest.trim_start_matches('*');
+            rest.is_empty()
+                || text
+                    .char_indices()
+                    .map(|(at, _)| at)
+                    .chain([text.len()])
+                    .any(|at| matches(rest, &text[at..]))
+        }),
+    }
 }
 
 /// The alternatives of a matcher's value, with `*` for any characters.
@@ -183,6 +219,14 @@ mod tests {
             ("host!~\"a|b\"", vec![vec!["host!=a", "host!=b"]]),
             ("{a=\"b,c\", owner!=x}", vec![vec!["a=b,c", "labels.owner!=x"]]),
             ("a=~\"x|y\",b=\"\"", vec![vec!["a=x", "b="], vec!["a=y", "b="]]),
+            ("a=b,severity!=none", vec![vec!["a=b"]]),
+            ("severity!=\"\"", vec![vec!["rule=*"]]),
+            (
+                "severity!~\"none|crit.*|.*n.*\"",
+                vec![vec!["severity!=info", "severity!=warning", "severity!=critical"]],
+            ),
+            ("severity!~\".*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*x\"", vec![vec!["rule=*"]]),
+            ("severity!~\"none|crit.*\"", vec![vec!["severity!=critical"]]),
         ] {
             assert_eq!(of(text).unwrap(), expected, "{text}");
         }

@@ -6,7 +6,7 @@ use super::integrations::Receiver;
 use super::matchers::{Matcher, conditions, matchers};
 use super::times::Interval;
 use crate::names::{free, slug};
-use crate::node::Node;
+use crate::node::{Data, Node};
 use crate::report::Fate;
 use crate::yaml::{Yaml, document};
 
@@ -15,6 +15,8 @@ pub(super) struct Routes {
     pub(super) page: String,
     /// Mute intervals.
     pub(super) maintenance: Vec<(String, Yaml)>,
+    /// The names of those.
+    pub(super) names: BTreeSet<String>,
 }
 
 /// What a route has from those above it.
@@ -26,6 +28,11 @@ struct Above {
     interval: String,
     repeat: String,
     matchers: Vec<Matcher>,
+    /// The matchers of the routes that are asked before this one, beside it and beside those above it; `None`: they
+    /// cannot be read.
+    earlier: Vec<Option<Vec<Matcher>>>,
+    /// Whether a route above it goes on to those after it.
+    continues: bool,
 }
 
 const KEYS: [&str; 3] = ["matchers", "match", "match_re"];
@@ -56,16 +63,49 @@ pub(super) fn routes(
             interval: "5m".into(),
             repeat: "4h".into(),
             matchers: Vec::new(),
+            earlier: Vec::new(),
+            continues: false,
         };
         work.page.push_str(HEAD);
         work.route(&route.value, &above);
     }
-    Routes { page: work.page, maintenance: work.maintenance }
+    Routes { page: work.page, maintenance: work.maintenance, names: work.names }
 }
 
 const HEAD: &str = "# Alertmanager's routes\n\nIn Watchbell a rule names its destinations itself. Each section has the `alert:` of the rules that a route\nwas for. A rule whose alerts took several routes names the destinations of all.\n";
 
+/// Why the alerts that a route is for may have more destinations than its own, or others.
+fn reaches_others(node: &Node, route: &Above) -> Option<&'static str> {
+    if matchers(node, KEYS).map_or(true, |own| own.is_empty()) {
+        return Some("the route has no matchers of its own");
+    }
+    if !items(node.get("routes")).is_empty() {
+        return Some("the routes below this one do not inherit it");
+    }
+    if route.continues {
+        return Some("with `continue`, the same alerts reach other routes too");
+    }
+    let is_apart =
+        |earlier: &Option<Vec<Matcher>>| earlier.as_ref().is_some_and(|other| differ(other, &route.matchers));
+    (!route.earlier.iter().all(is_apart)).then_some("an earlier route may have the same alerts")
+}
+
+/// Whether no alert meets both: they ask for different values of one label.
+fn differ(one: &[Matcher], other: &[Matcher]) -> bool {
+    let is_exact = |matcher: &Matcher| !matcher.is_regex && !matcher.is_negated;
+    one.iter().filter(|one| is_exact(one)).any(|one| {
+        let same_label = |other: &&Matcher| is_exact(other) && other.label == one.label;
+        other.iter().filter(same_label).any(|other| other.value != one.value)
+    })
+}
+
+/// Unless it is surely absent or false, a route is taken to continue.
+fn continues(node: &Node) -> bool {
+    !matches!(node.get("continue").map(|node| &node.data), None | Some(Data::Null | Data::Bool(false)))
+}
+
 impl Work<'_, '_> {
+    /// Writes a route and those below it.
     fn route(&mut self, node: &Node, above: &Above) {
         let mut own = above.clone();
         let text = |key: &str| node.get(key).and_then(Node::text);
@@ -81,8 +121,19 @@ impl Work<'_, '_> {
                 own.matchers.extend(found);
                 self.tell(node, &KEYS, Fate::Changed, "alertmanager-routes.md says which rules are meant");
             }
-            Err(why) => self.tell(node, &KEYS, Fate::Failed, &why),
+            Err(why) => {
+                // Whatever is below it would be about more alerts than it is for.
+                let what = "the matchers of its route cannot be read";
+                for entry in node.entries() {
+                    match KEYS.contains(&entry.key.as_str()) {
+                        true => self.account.told(&entry.place, Fate::Failed, why.clone()),
+                        false => self.account.told(&entry.place, Fate::Dropped, what),
+                    }
+                }
+                return;
+            }
         }
+        own.continues |= continues(node);
         let keys = ["receiver", "group_by", "group_wait", "group_interval", "repeat_interval"];
         self.tell(node, &keys, Fate::Changed, "in the `alert:` that alertmanager-routes.md has for rules");
         self.tell(
@@ -92,10 +143,11 @@ impl Work<'_, '_> {
             "a rule names the destinations of every route that its alerts took",
         );
         let when = self.active(node);
-        self.mute(node, &own.matchers);
+        self.mute(node, &own);
         self.section(&own, when);
         for route in items(node.get("routes")) {
             self.route(route, &own);
+            own.earlier.push(matchers(route, KEYS).ok());
         }
     }
 
@@ -129,11 +181,15 @@ impl Work<'_, '_> {
         }
     }
 
-    /// `mute_time_intervals` as maintenance windows for what the route is for.
-    fn mute(&mut self, node: &Node, matchers: &[Matcher]) {
+    /// `mute_time_intervals` as maintenance windows, which hold what a rule would send anywhere.
+    fn mute(&mut self, node: &Node, route: &Above) {
         let Some(entry) = entry(node, "mute_time_intervals") else { return };
-        let conditions =
-            if matchers.is_empty() { Ok(vec![vec!["rule=*".into()]]) } else { conditions(matchers) };
+        if let Some(why) = reaches_others(node, route) {
+            let what = format!("{why}: a maintenance window would hold the alerts for all destinations");
+            self.account.told(&entry.place, Fate::Dropped, what);
+            return;
+        }
+        let conditions = conditions(&route.matchers);
         for name in texts(Some(&entry.value)) {
             let windows = match self.intervals.get(&name) {
                 Some(interval) => interval.windows(),

@@ -48,7 +48,12 @@ fn yes() -> bool {
 /// The most that are read.
 const SILENCES_MAX: usize = 10_000;
 
-pub(super) fn silences(file: &SourceFile, account: &mut Account<'_>) -> Vec<(String, Yaml)> {
+/// `taken`: the names of windows that there are already.
+pub(super) fn silences(
+    file: &SourceFile,
+    taken: &mut BTreeSet<String>,
+    account: &mut Account<'_>,
+) -> Vec<(String, Yaml)> {
     let path: Arc<str> = file.path.as_str().into();
     let place = Place { file: path, line: 0, column: 0 };
     let read = file.text.clone().and_then(|text| {
@@ -66,13 +71,13 @@ pub(super) fn silences(file: &SourceFile, account: &mut Account<'_>) -> Vec<(Str
             return Vec::new();
         }
     };
-    let (mut made, mut taken) = (Vec::new(), BTreeSet::new());
+    let mut made = Vec::new();
     for silence in all {
         let wanted = slug(&silence.comment).or_else(|| slug(&silence.id)).unwrap_or_else(|| "silence".into());
         match windows(&silence) {
             Ok(windows) => {
                 for window in windows {
-                    let name = free(&wanted, &mut taken);
+                    let name = free(&wanted, taken);
                     let what = format!("the silence `{}` is `maintenance.{name}`", silence.id);
                     account.told(&place, Fate::Changed, what);
                     made.push((name, window));

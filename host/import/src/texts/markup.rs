@@ -354,7 +354,9 @@ const WRITTEN: char = '\t';
 
 /// Whether emphasis of `inner` may begin after `before`, to Slack and to Markdown.
 fn opens(before: char, inner: &str) -> bool {
-    !is_word(before) && (before != WRITTEN || inner.starts_with(is_word))
+    // To Markdown, a mark between a word and a sign begins nothing; a brace or an underscore may be a sign.
+    let is_word_for_sure = |c: char| c.is_alphanumeric() || is_hole(c);
+    !is_word(before) && (before != WRITTEN || inner.starts_with(is_word_for_sure))
 }
 
 /// Expressions count as words: what they become is not known. So do braces, which may be written as expressions.

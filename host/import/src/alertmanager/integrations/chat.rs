@@ -1,5 +1,5 @@
 //! Chat rooms and telephones.
-use super::{Integration, http_auth, plain, required, secret_url};
+use super::{Integration, http_auth, no_http_auth, or_default, plain, required, secret_url};
 use crate::alerters::{Context, Destination, members};
 use crate::mask::tokens;
 use crate::yaml::Yaml;
@@ -34,8 +34,8 @@ pub(super) const INTEGRATIONS: &[Integration] = &[
 ];
 
 fn slack(context: &mut Context<'_>) -> Result<Destination, String> {
-    http_auth(context, "SLACK_TOKEN");
     if context.options.node("app_token").or_else(|| context.options.node("app_token_file")).is_some() {
+        no_http_auth(context);
         let channel = required(context, "channel")?;
         let token = secret_url(context, "app_token", "SLACK_APP_TOKEN")?;
         let made = Destination::new("slack-bot", Yaml::text("https://slack.com/api"));
@@ -47,16 +47,19 @@ fn slack(context: &mut Context<'_>) -> Result<Destination, String> {
         ("icon_url", plain(context, "icon_url")),
         ("icon_emoji", context.emoji("icon_emoji")),
     ]);
-    Ok(Destination::new("slack", secret_url(context, "api_url", "SLACK_WEBHOOK_URL")?).params(params))
+    let auth = http_auth(context, "SLACK_TOKEN");
+    let url = secret_url(context, "api_url", "SLACK_WEBHOOK_URL")?;
+    Ok(Destination::new("slack", url).auth(auth).params(params))
 }
 
 fn discord(context: &mut Context<'_>) -> Result<Destination, String> {
-    http_auth(context, "DISCORD_TOKEN");
+    let auth = http_auth(context, "DISCORD_TOKEN");
     let params = members([
         ("username", plain(context, "username").filter(|name| is_short(name, 80))),
         ("avatar_url", plain(context, "avatar_url")),
     ]);
-    Ok(Destination::new("discord", secret_url(context, "webhook_url", "DISCORD_WEBHOOK_URL")?).params(params))
+    let url = secret_url(context, "webhook_url", "DISCORD_WEBHOOK_URL")?;
+    Ok(Destination::new("discord", url).auth(auth).params(params))
 }
 
 fn is_short(value: &Yaml, most: usize) -> bool {
@@ -64,7 +67,7 @@ fn is_short(value: &Yaml, most: usize) -> bool {
 }
 
 fn telegram(context: &mut Context<'_>) -> Result<Destination, String> {
-    http_auth(context, "TELEGRAM_TOKEN");
+    let auth = http_auth(context, "TELEGRAM_TOKEN");
     let room = context.options.text("chat_id").or_else(|| context.options.text("chat"));
     let room = room.ok_or("`chat_id` is missing")?;
     let digits = room.strip_prefix('-').unwrap_or(&room);
@@ -87,34 +90,39 @@ fn telegram(context: &mut Context<'_>) -> Result<Destination, String> {
     context.options.carried("api_url", "part of the URL in the variable");
     let how = format!("`{}/bot{{}}`, with the bot's token", host.trim_end_matches('/'));
     let url = context.secret_or_file("bot_token", "TELEGRAM_BOT_URL", Some(&how));
-    Ok(Destination::new("telegram", url.ok_or("`bot_token` is missing")?).params(params))
+    Ok(Destination::new("telegram", url.ok_or("`bot_token` is missing")?).auth(auth).params(params))
 }
 
 fn teams(context: &mut Context<'_>) -> Result<Destination, String> {
-    http_auth(context, "TEAMS_TOKEN");
-    Ok(Destination::new("teams", secret_url(context, "webhook_url", "TEAMS_WEBHOOK_URL")?))
+    let auth = http_auth(context, "TEAMS_TOKEN");
+    Ok(Destination::new("teams", secret_url(context, "webhook_url", "TEAMS_WEBHOOK_URL")?).auth(auth))
 }
 
 fn mattermost(context: &mut Context<'_>) -> Result<Destination, String> {
-    http_auth(context, "MATTERMOST_TOKEN");
+    let auth = http_auth(context, "MATTERMOST_TOKEN");
     let params = members([
         ("channel", plain(context, "channel")),
         ("username", plain(context, "username")),
         ("icon_url", plain(context, "icon_url")),
         ("icon_emoji", context.emoji("icon_emoji")),
     ]);
-    Ok(Destination::new("mattermost", secret_url(context, "webhook_url", "MATTERMOST_WEBHOOK_URL")?)
-        .params(params))
+    let url = secret_url(context, "webhook_url", "MATTERMOST_WEBHOOK_URL")?;
+    Ok(Destination::new("mattermost", url).auth(auth).params(params))
 }
 
 fn pushover(context: &mut Context<'_>) -> Result<Destination, String> {
-    http_auth(context, "PUSHOVER_TOKEN");
+    no_http_auth(context);
     // The key of a user is a parameter; without an account's token it is worth nothing.
     let user = match context.options.text("user_key") {
         Some(user) => user,
         None => {
-            context.options.changed("user_key_file", "the token PUSHOVER_USER, because the file is not read");
-            "@@PUSHOVER_USER@@".to_string()
+            let path = context.options.text("user_key_file").filter(|path| !path.is_empty());
+            let path = path.ok_or("`user_key` is missing")?;
+            // A name for each file; the key is written as a token, so no variable is needed.
+            let (token, _) = context.secrets.of_file("PUSHOVER_USER", &path, "a user's key");
+            let what = format!("the token {token}, because the file is not read");
+            context.options.changed("user_key_file", what);
+            format!("@@{token}@@")
         }
     };
     let is_key = user.len() == 30 && user.bytes().all(|byte| byte.is_ascii_alphanumeric());
@@ -136,11 +144,13 @@ fn pushover(context: &mut Context<'_>) -> Result<Destination, String> {
             }
         }
     };
+    let priority = context.level("priority", -2, 2);
+    let priority = or_default(context, "priority", priority, Yaml::Number("2".into()));
     let params = members([
         ("user", Some(Yaml::Text(user))),
         ("device", plain(context, "device")),
         ("sound", plain(context, "sound")),
-        ("priority", context.level("priority", -2, 2)),
+        ("priority", priority),
         ("retry", seconds(context, "retry", 30, 10_800)),
         ("expire", seconds(context, "expire", 30, 10_800)),
         ("ttl", seconds(context, "ttl", 1, u64::from(u32::MAX))),

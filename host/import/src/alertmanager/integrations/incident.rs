@@ -1,8 +1,8 @@
 //! Incident management, mail, and anything else that takes a request.
-use super::{Integration, base, http_auth, plain, required, secret_url};
+use super::{Integration, base, http_auth, no_http_auth, or_default, plain, required, secret_url};
 use crate::alerters::{
-    Context, Destination, Webhook, addresses, basic, header, is_private_host, is_region, literal, mailbox,
-    members,
+    Context, Destination, Webhook, addresses, basic, header, is_address, is_private, is_private_host,
+    is_region, literal, mailbox, members,
 };
 use crate::mask::tokens;
 use crate::node::{Data, Node};
@@ -88,8 +88,9 @@ fn email(context: &mut Context<'_>) -> Result<Destination, String> {
 }
 
 fn pagerduty(context: &mut Context<'_>) -> Result<Destination, String> {
-    http_auth(context, "PAGERDUTY_TOKEN");
+    no_http_auth(context);
     let severity = context.one_of("severity", &["info", "warning", "error", "critical"]);
+    let severity = or_default(context, "severity", severity, Yaml::text("error"));
     let mut template = |option: &str| match plain(context, option) {
         Some(Yaml::Text(text)) => Some(literal(&text)),
         _ => None,
@@ -119,7 +120,7 @@ fn pagerduty(context: &mut Context<'_>) -> Result<Destination, String> {
 }
 
 fn opsgenie(context: &mut Context<'_>) -> Result<Destination, String> {
-    http_auth(context, "OPSGENIE_TOKEN");
+    no_http_auth(context);
     let mut responders = Vec::new();
     if let Some(Node { data: Data::List(all), .. }) = context.options.node("responders") {
         for who in all.iter().take(50) {
@@ -164,9 +165,10 @@ fn opsgenie(context: &mut Context<'_>) -> Result<Destination, String> {
 }
 
 fn victorops(context: &mut Context<'_>) -> Result<Destination, String> {
-    http_auth(context, "VICTOROPS_TOKEN");
+    let auth = http_auth(context, "VICTOROPS_TOKEN");
     let routing = required(context, "routing_key")?;
     let kind = context.one_of("message_type", &["INFO", "WARNING", "CRITICAL"]);
+    let kind = or_default(context, "message_type", kind, Yaml::text("CRITICAL"));
     let host = context.options.text("api_url");
     let host =
         host.unwrap_or_else(|| "https://alert.victorops.com/integrations/generic/20131114/alert/".into());
@@ -175,11 +177,11 @@ fn victorops(context: &mut Context<'_>) -> Result<Destination, String> {
     let url = context.secret_or_file("api_key", "VICTOROPS_URL", Some(&how));
     let url = url.ok_or("`api_key` is missing, here and in `global`")?;
     let params = members([("routing_key", Some(routing)), ("message_type", kind)]);
-    Ok(Destination::new("splunk-on-call", url).params(params))
+    Ok(Destination::new("splunk-on-call", url).auth(auth).params(params))
 }
 
 fn sns(context: &mut Context<'_>) -> Result<Destination, String> {
-    http_auth(context, "SNS_TOKEN");
+    no_http_auth(context);
     let topic = plain(context, "topic_arn");
     let phone = plain(context, "phone_number");
     let target = match (topic, phone) {
@@ -212,15 +214,19 @@ fn sns(context: &mut Context<'_>) -> Result<Destination, String> {
             )
         }
         None => {
-            context.options.changed(
-                "sigv4",
-                "the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: no profile and no role is read",
-            );
+            // Each profile and each role has a key of its own.
+            let named = [("profile", of("profile")), ("role", of("role_arn"))];
+            let named =
+                named.into_iter().filter_map(|(kind, name)| Some(format!(", of the {kind} `{}`", name?)));
+            let of: String = named.collect();
             let secrets = &mut *context.secrets;
-            (
-                secrets.new_reference("AWS_ACCESS_KEY_ID", "the id of an access key that may publish"),
-                secrets.new_reference("AWS_SECRET_ACCESS_KEY", "that access key"),
-            )
+            let what = format!("the id of an access key that may publish{of}");
+            let (id_name, id) = secrets.of_file("AWS_ACCESS_KEY_ID", &of, &what);
+            let what = format!("the access key of {id_name}");
+            let (key_name, key) = secrets.of_file("AWS_SECRET_ACCESS_KEY", &of, &what);
+            let what = format!("the variables {id_name} and {key_name}: no profile and no role is read");
+            context.options.changed("sigv4", what);
+            (id, key)
         }
     };
     let sigv4 = Yaml::map([
@@ -235,7 +241,11 @@ fn sns(context: &mut Context<'_>) -> Result<Destination, String> {
 
 fn webhook(context: &mut Context<'_>) -> Result<Destination, String> {
     let auth = http_auth(context, "WEBHOOK_TOKEN");
-    let url = match context.options.node("url") {
+    let written = context.options.text("url");
+    let is_private = written.as_deref().is_some_and(is_private);
+    let url = match written {
+        // The path of such an address is often its key.
+        Some(url) if is_address(&url) && has_path(&url) => context.secret("url", "WEBHOOK_URL"),
         Some(_) => context.address("url", "WEBHOOK_URL"),
         None => context.secret_or_file("url", "WEBHOOK_URL", None),
     };
@@ -249,5 +259,12 @@ fn webhook(context: &mut Context<'_>) -> Result<Destination, String> {
     let mut made = Webhook::json(url, Yaml::Null);
     made.body = None;
     made.auth = auth;
-    Ok(made.made())
+    let made = made.made();
+    Ok(if is_private { made.in_private() } else { made })
+}
+
+/// Whether an address has more than a server.
+fn has_path(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split_once('/').is_some_and(|(_, path)| !path.is_empty())
 }
