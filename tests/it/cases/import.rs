@@ -38,6 +38,9 @@ async fn accepted(case: &Path) {
     let folder = case.join("in").display().to_string();
     let mut asked = vec!["import", "elastalert", &folder, "--out", &out, "--json"];
     asked.extend(settings["destination"].as_str().into_iter().flat_map(|name| ["--destination", name]));
+    let config = settings["config"].as_str().map(|config| format!("--config={folder}/{config}"));
+    asked.extend(config.as_deref());
+    asked.extend(settings["begin"].as_str().into_iter().flat_map(|begin| ["--from", begin]));
     asked.extend(tokens.iter().map(String::as_str));
     let (_, said, err) = world.call(&asked).await;
     let report: Value = serde_json::from_str(&said).unwrap_or_else(|_| panic!("{said}{err}"));
