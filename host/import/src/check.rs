@@ -30,6 +30,10 @@ impl Import {
             Options { environment: "default", token_overrides: &[], env: &none, check_secrets: false };
         // A report holds a limited number of errors, so this takes several rounds.
         loop {
+            // Without a rule there is nothing to check, and no environment either.
+            if self.files.is_empty() {
+                return Ok(());
+            }
             let folder = tempfile::tempdir()?;
             write(folder.path(), &self.files, true).map_err(std::io::Error::other)?;
             let Err(report) = load(folder.path(), &options, modules) else { return Ok(()) };

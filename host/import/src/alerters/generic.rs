@@ -264,9 +264,7 @@ fn headers(context: &mut Context<'_>, option: &str) -> (Vec<(String, Yaml)>, Opt
 
 fn gelf(context: &mut Context<'_>) -> Vec<Destination> {
     if context.options.text("gelf_type").as_deref() == Some("tcp") {
-        context
-            .options
-            .dropped("gelf_type", "Watchbell delivers over HTTP only: add a GELF HTTP input to Graylog");
+        context.options.dropped("gelf_type", "there is no GELF over TCP: add a GELF HTTP input to Graylog");
         context.options.drop_all(&["gelf_host", "gelf_port"], "TCP is not supported");
         return Vec::new();
     }

@@ -48,12 +48,12 @@ pub(super) const ALERTERS: &[Alerter] = &[
             "stomp_destination",
             "stomp_ssl",
         ],
-        "Watchbell delivers over HTTP only",
+        "Watchbell does not speak STOMP",
     ),
     dropped(
         "zabbix",
         &["zbx_sender_host", "zbx_sender_port", "zbx_host_from_field", "zbx_host", "zbx_key"],
-        "Watchbell delivers over HTTP only",
+        "Watchbell does not speak Zabbix's trapper protocol",
     ),
     dropped(
         "stride",
